@@ -1,0 +1,84 @@
+"""JSON text <-> Python values, without changing a value in silence.
+
+msgspec decodes fast but knows neither ``NaN`` nor ``Infinity``, which Python's peers send, and encodes them
+as ``null``; the standard library covers both, so it encodes, and decodes what msgspec refuses.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from base64 import b64encode
+from typing import Any
+
+import msgspec
+
+_decoder = msgspec.json.Decoder()
+
+
+class InvalidJSONError(ValueError):
+    """The text is not JSON."""
+
+
+def decode(data: str | bytes) -> Any:
+    """Decode one JSON document.
+
+    Args:
+        data: Text, or UTF-8 bytes. ``NaN``, ``Infinity`` and integers of any size are accepted.
+
+    Raises:
+        InvalidJSONError: It is not JSON, is nested too deeply, or is not UTF-8.
+    """
+    try:
+        return _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        pass
+    try:
+        value = json.loads(data, parse_float=_finite_float)
+        _require_unicode(value)
+    except (ValueError, RecursionError) as error:
+        raise InvalidJSONError(str(error)) from None
+    return value
+
+
+def encode(value: Any) -> str:
+    """Encode a value as JSON text.
+
+    Args:
+        value: Anything made of dicts with string keys, lists, tuples, strings, numbers, booleans and
+            ``None``; numpy arrays and scalars become (nested) lists and numbers, bytes base64 text.
+
+    Raises:
+        TypeError: The value, or a part of it, has no JSON form.
+        ValueError: The value contains itself, or holds text that is not Unicode.
+    """
+    text = _encoder.encode(value)
+    if not text.isascii():
+        # A lone surrogate is no Unicode text: fail here, where the caller can be told, not in the socket.
+        text.encode()
+    return text
+
+
+def _finite_float(text: str) -> float:
+    """Parse a number in digits; unlike ``float``, refuse to turn 1e400 into infinity."""
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"number out of range: {text[:40]}")
+    return value
+
+
+def _require_unicode(value: Any) -> None:
+    """Raise on lone surrogates, which JSON escapes can smuggle into a ``str``."""
+    _encoder.encode(value).encode()
+
+
+def _encode_other(value: Any) -> Any:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return b64encode(value).decode()
+    to_list = getattr(value, "tolist", None)  # numpy arrays and scalars; torch and jax tensors too
+    if to_list is not None:
+        return to_list()
+    raise TypeError(f"{type(value).__name__} has no JSON form; send str, numbers, lists, dicts or arrays")
+
+
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_encode_other)

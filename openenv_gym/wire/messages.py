@@ -1,0 +1,116 @@
+"""The messages of a session, whatever dialect carries them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Op(StrEnum):
+    """What a client can ask of a session."""
+
+    RESET = "reset"
+    STEP = "step"
+    STATE = "state"
+    CLOSE = "close"
+    MCP = "mcp"
+
+
+class ErrorCode(StrEnum):
+    """The error codes of OpenEnv's dialect."""
+
+    INVALID_JSON = "INVALID_JSON"
+    UNKNOWN_TYPE = "UNKNOWN_TYPE"
+    VALIDATION_ERROR = "VALIDATION_ERROR"
+    EXECUTION_ERROR = "EXECUTION_ERROR"
+    CAPACITY_REACHED = "CAPACITY_REACHED"
+    FACTORY_ERROR = "FACTORY_ERROR"
+    SESSION_ERROR = "SESSION_ERROR"
+
+
+class Reason(StrEnum):
+    """Finer than a code: travels as ``reason`` in an error's data, which OpenEnv's clients ignore."""
+
+    NOT_RESET = "not_reset"  # step() before reset()
+    EPISODE_OVER = "episode_over"  # step() after done
+    DEADLINE = "deadline"  # the call overran its deadline; the session is closed
+    CRASHED = "crashed"  # the environment's worker died; the session is closed
+    CLOSED = "closed"  # the session expired, was closed or never existed
+    BUSY = "busy"  # another call of this session is running
+    DRAINING = "draining"  # the server is shutting down
+    TOO_LARGE = "too_large"  # the frame exceeds the server's limit
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call on a session.
+
+    Attributes:
+        op: The operation.
+        payload: ``reset``: its options (``seed``, ``episode_id`` and the environment's own); ``step``: the
+            action's fields; ``mcp``: a JSON-RPC request; otherwise empty.
+    """
+
+    op: Op
+    payload: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The reply to ``reset`` and ``step``."""
+
+    observation: dict[str, Any]
+    reward: float | None = None
+    done: bool = False
+    truncated: bool = False
+    metadata: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateReply:
+    """The reply to ``state``."""
+
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class McpReply:
+    """The reply to ``mcp``: a JSON-RPC response."""
+
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """The reply to a call that failed.
+
+    Attributes:
+        code: One of `ErrorCode`; a peer may send others.
+        message: For people.
+        details: Everything else the peer sent, for example ``errors``, ``reason`` or ``max_sessions``.
+    """
+
+    code: str
+    message: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def reason(self) -> str | None:
+        """The finer `Reason`, when the peer sent one."""
+        reason = self.details.get("reason")
+        return reason if isinstance(reason, str) else None
+
+    @property
+    def ends_session(self) -> bool:
+        """Whether the session is gone after this error."""
+        if self.reason in _REASONS_THAT_END:
+            return True
+        return self.code in _CODES_THAT_END and self.reason not in _REASONS_THAT_DO_NOT_END
+
+
+_REASONS_THAT_END = {Reason.DEADLINE, Reason.CRASHED, Reason.CLOSED, Reason.TOO_LARGE}
+_REASONS_THAT_DO_NOT_END = {Reason.NOT_RESET, Reason.EPISODE_OVER, Reason.BUSY}
+_CODES_THAT_END = {ErrorCode.CAPACITY_REACHED, ErrorCode.FACTORY_ERROR, ErrorCode.SESSION_ERROR}
+
+Reply = Outcome | StateReply | McpReply | ErrorReply

@@ -1,0 +1,148 @@
+"""OpenEnv's own dialect: JSON text frames on one socket a session, as openenv 0.10.0 speaks it.
+
+Requests are ``{"type": op, "data": {...}}``; replies are ``{"type": "observation" | "state" | "mcp" | "error",
+"data": {...}}``. One request is in flight at a time, so a reply needs no number. Both directions are here:
+a client encodes requests and decodes replies, a server the reverse.
+
+OpenEnv's models forbid unknown keys in a frame, so what its dialect has no field for goes into the free-form
+places: ``truncated`` into the outcome's ``metadata``, an error's ``reason`` into its ``data``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from openenv_gym.errors import ProtocolError
+from openenv_gym.wire import json_codec
+from openenv_gym.wire.messages import ErrorCode, ErrorReply, McpReply, Op, Outcome, Reply, Request, StateReply
+
+_OPS_WITH_DATA = {Op.RESET, Op.STEP, Op.MCP}
+_OPS = {op.value: op for op in Op}
+
+
+class FrameError(Exception):
+    """A server received a frame that is no request; ``reply`` is the answer it deserves."""
+
+    def __init__(self, reply: ErrorReply) -> None:
+        super().__init__(reply.message)
+        self.reply = reply
+
+
+# --- the client's half ---------------------------------------------------------------------------------
+
+
+def encode_request(request: Request) -> str:
+    """Turn a request into a text frame; raises ``TypeError`` or ``ValueError`` for what JSON cannot carry."""
+    if request.op in _OPS_WITH_DATA:
+        return json_codec.encode({"type": request.op.value, "data": request.payload})
+    return json_codec.encode({"type": request.op.value})
+
+
+def decode_reply(frame: str | bytes) -> Reply:
+    """Turn a server's frame into a reply.
+
+    Raises:
+        ProtocolError: The frame is not one of the dialect's replies.
+    """
+    try:
+        message = json_codec.decode(frame)
+    except json_codec.InvalidJSONError as error:
+        raise ProtocolError(f"the server sent a frame that is not JSON ({error}): {_excerpt(frame)}") from None
+    match message:
+        case {"type": "observation", "data": {"observation": dict()} as data}:
+            return _decode_outcome(data)
+        case {"type": "state", "data": dict() as data}:
+            return StateReply(data)
+        case {"type": "mcp", "data": dict() as data}:
+            return McpReply(data)
+        case {"type": "error", "data": dict() as data}:
+            details = dict(data)
+            code = str(details.pop("code", "UNKNOWN"))
+            return ErrorReply(code, str(details.pop("message", "the server gave no message")), details)
+    raise ProtocolError(f"the server sent a frame that is not a reply of OpenEnv's dialect: {_excerpt(frame)}")
+
+
+def _decode_outcome(data: dict[str, Any]) -> Outcome:
+    observation: dict[str, Any] = data["observation"]
+    reward = data.get("reward")
+    if reward is not None and not isinstance(reward, int | float):
+        raise ProtocolError(f"the server sent a reward that is not a number: {reward!r}")
+    metadata = data.get("metadata")
+    if metadata is None:
+        metadata = observation.get("metadata")
+    if not isinstance(metadata, dict):
+        metadata = None
+    truncated = bool(metadata and metadata.get("truncated") is True)
+    return Outcome(observation, reward, bool(data.get("done", False)), truncated, metadata)
+
+
+# --- the server's half ---------------------------------------------------------------------------------
+
+
+def decode_request(frame: str | bytes) -> Request:
+    """Turn a client's frame into a request.
+
+    Raises:
+        FrameError: The frame is no request; carries the error reply to send.
+    """
+    try:
+        message = json_codec.decode(frame)
+    except json_codec.InvalidJSONError as error:
+        raise FrameError(ErrorReply(ErrorCode.INVALID_JSON, f"Invalid JSON: {error}")) from None
+    if not isinstance(message, dict):
+        raise _invalid("a frame is a JSON object with a 'type'", [], message)
+    op = _OPS.get(message["type"]) if isinstance(message.get("type"), str) else None
+    if op is None:
+        known = ", ".join(_OPS)
+        text = f"Unknown message type: {str(message.get('type', ''))[:80]} (known: {known})"
+        raise FrameError(ErrorReply(ErrorCode.UNKNOWN_TYPE, text))
+    allowed = {"type", "data"} if op in _OPS_WITH_DATA else {"type"}
+    if unknown := sorted(map(str, message.keys() - allowed)):
+        raise _invalid(f"unknown keys in a {op} frame: {', '.join(unknown)}", [unknown[0]], message)
+    if op in _OPS_WITH_DATA and op is not Op.RESET and "data" not in message:
+        raise _invalid(f"a {op} frame needs 'data'", ["data"], message)
+    data = message.get("data", {})
+    if not isinstance(data, dict):
+        raise _invalid(f"'data' of a {op} frame is a JSON object", ["data"], data)
+    return Request(op, data)
+
+
+def encode_reply(reply: Reply) -> str:
+    """Turn a reply into a text frame; raises ``TypeError`` or ``ValueError`` for what JSON cannot carry."""
+    match reply:
+        case Outcome():
+            return json_codec.encode({"type": "observation", "data": outcome_body(reply)})
+        case StateReply(data):
+            return json_codec.encode({"type": "state", "data": data})
+        case McpReply(data):
+            return json_codec.encode({"type": "mcp", "data": data})
+        case ErrorReply(code, message, details):
+            return json_codec.encode({"type": "error", "data": {"message": message, "code": code, **details}})
+
+
+def outcome_body(outcome: Outcome) -> dict[str, Any]:
+    """Lay out an outcome as ``/ws`` and HTTP ``/reset`` and ``/step`` send it.
+
+    ``metadata`` stands inside the observation too: OpenEnv's typed clients read it there.
+    """
+    metadata = outcome.metadata or {}
+    if outcome.truncated:
+        metadata = {**metadata, "truncated": True}
+    body: dict[str, Any] = {
+        "observation": {**outcome.observation, "metadata": metadata},
+        "reward": outcome.reward,
+        "done": outcome.done or outcome.truncated,
+    }
+    if metadata:
+        body["metadata"] = metadata
+    return body
+
+
+def _invalid(message: str, location: list[str], value: Any) -> FrameError:
+    """Build a VALIDATION_ERROR whose ``errors`` have pydantic's shape, as OpenEnv's clients expect."""
+    errors = [{"type": "frame", "loc": location, "msg": message, "input": type(value).__name__}]
+    return FrameError(ErrorReply(ErrorCode.VALIDATION_ERROR, f"Invalid message: {message}", {"errors": errors}))
+
+
+def _excerpt(frame: str | bytes) -> str:
+    return repr(frame[:120])

@@ -1,0 +1,87 @@
+"""The server's view of one session as a state machine: which request the environment may see now.
+
+::
+
+    state      reset    step               state   ends
+    --------   ------   ----------------   -----   ------
+    NEW        RUNNING  NOT_RESET          ok      CLOSED
+    RUNNING    RUNNING  RUNNING or DONE    ok      CLOSED
+    DONE       RUNNING  EPISODE_OVER       ok      CLOSED
+    CLOSED     CLOSED   CLOSED             CLOSED  CLOSED
+
+A *lenient* session (a tool environment, or one written against OpenEnv, whose clients list tools before any
+reset) lets ``step`` through in NEW and DONE: its environment decides.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from openenv_gym.wire.messages import ErrorCode, ErrorReply, Op, Outcome, Reason, Reply
+
+
+class Stage(Enum):
+    """Where an episode stands."""
+
+    NEW = auto()
+    RUNNING = auto()
+    DONE = auto()
+    CLOSED = auto()
+
+
+_REFUSALS = {
+    Stage.NEW: (Reason.NOT_RESET, "step() before reset(): call reset() first"),
+    Stage.DONE: (Reason.EPISODE_OVER, "the episode is over: call reset() before the next step()"),
+}
+
+
+class ServerSession:
+    """Tracks one session's episode.
+
+    Args:
+        lenient: Let the environment itself judge a step before reset or after done.
+
+    Attributes:
+        stage: Where the episode stands.
+        busy: Whether a call is running.
+        steps: Steps answered in this episode.
+    """
+
+    def __init__(self, *, lenient: bool = False) -> None:
+        self.lenient = lenient
+        self.stage = Stage.NEW
+        self.busy = False
+        self.steps = 0
+
+    def begin(self, op: Op) -> ErrorReply | None:
+        """Start a call; a returned error is the reply, and nothing started."""
+        if self.stage is Stage.CLOSED:
+            return _refuse(Reason.CLOSED, "the session is closed: open a new one")
+        if self.busy:
+            return _refuse(Reason.BUSY, f"{op}() while another call of this session is running")
+        if op is Op.STEP and not self.lenient and self.stage in _REFUSALS:
+            return _refuse(*_REFUSALS[self.stage])
+        self.busy = True
+        return None
+
+    def finish(self, op: Op, reply: Reply) -> None:
+        """Record the reply to the running call."""
+        self.busy = False
+        if self.stage is Stage.CLOSED:
+            return
+        if isinstance(reply, ErrorReply):
+            if reply.ends_session:
+                self.stage = Stage.CLOSED
+            elif op is Op.RESET:
+                self.stage = Stage.NEW  # half a reset is none
+        elif isinstance(reply, Outcome):
+            self.steps = 0 if op is Op.RESET else self.steps + 1
+            self.stage = Stage.DONE if reply.done or reply.truncated else Stage.RUNNING
+
+    def close(self) -> None:
+        """End the session."""
+        self.stage = Stage.CLOSED
+
+
+def _refuse(reason: Reason, message: str) -> ErrorReply:
+    return ErrorReply(ErrorCode.SESSION_ERROR, message, {"reason": reason.value})
