@@ -33,9 +33,7 @@ class Observation(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_assignment=True, arbitrary_types_allowed=True)
 
     done: bool = Field(default=False, description="Whether the episode has terminated")
-    reward: bool | int | float | None = Field(
-        default=None, description="Reward signal from the last action"
-    )
+    reward: bool | int | float | None = Field(default=None, description="Reward signal from the last action")
     metadata: dict[str, Any] = Field(
         default_factory=dict, description="Additional metadata for the observation"
     )

@@ -1,8 +1,8 @@
 """OpenEnv's own dialect: JSON text frames on one socket a session, as openenv 0.10.0 speaks it.
 
-Requests are ``{"type": op, "data": {...}}``; replies are ``{"type": "observation" | "state" | "mcp" | "error",
-"data": {...}}``. One request is in flight at a time, so a reply needs no number. Both directions are here:
-a client encodes requests and decodes replies, a server the reverse.
+Requests are ``{"type": op, "data": {...}}``; replies are ``{"type": kind, "data": {...}}`` with the kinds
+observation, state, mcp and error. One request is in flight at a time, so a reply needs no number. Both
+directions are here: a client encodes requests and decodes replies, a server the reverse.
 
 OpenEnv's models forbid unknown keys in a frame, so what its dialect has no field for goes into the free-form
 places: ``truncated`` into the outcome's ``metadata``, an error's ``reason`` into its ``data``.
@@ -47,7 +47,9 @@ def decode_reply(frame: str | bytes) -> Reply:
     try:
         message = json_codec.decode(frame)
     except json_codec.InvalidJSONError as error:
-        raise ProtocolError(f"the server sent a frame that is not JSON ({error}): {_excerpt(frame)}") from None
+        raise ProtocolError(
+            f"the server sent a frame that is not JSON ({error}): {_excerpt(frame)}"
+        ) from None
     match message:
         case {"type": "observation", "data": {"observation": dict()} as data}:
             return _decode_outcome(data)
@@ -59,7 +61,9 @@ def decode_reply(frame: str | bytes) -> Reply:
             details = dict(data)
             code = str(details.pop("code", "UNKNOWN"))
             return ErrorReply(code, str(details.pop("message", "the server gave no message")), details)
-    raise ProtocolError(f"the server sent a frame that is not a reply of OpenEnv's dialect: {_excerpt(frame)}")
+    raise ProtocolError(
+        f"the server sent a frame that is not a reply of OpenEnv's dialect: {_excerpt(frame)}"
+    )
 
 
 def _decode_outcome(data: dict[str, Any]) -> Outcome:
@@ -141,7 +145,9 @@ def outcome_body(outcome: Outcome) -> dict[str, Any]:
 def _invalid(message: str, location: list[str], value: Any) -> FrameError:
     """Build a VALIDATION_ERROR whose ``errors`` have pydantic's shape, as OpenEnv's clients expect."""
     errors = [{"type": "frame", "loc": location, "msg": message, "input": type(value).__name__}]
-    return FrameError(ErrorReply(ErrorCode.VALIDATION_ERROR, f"Invalid message: {message}", {"errors": errors}))
+    return FrameError(
+        ErrorReply(ErrorCode.VALIDATION_ERROR, f"Invalid message: {message}", {"errors": errors})
+    )
 
 
 def _excerpt(frame: str | bytes) -> str:

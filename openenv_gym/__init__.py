@@ -1,0 +1,68 @@
+"""Any OpenEnv server as a `gymnasium.Env`, a fault-tolerant `VectorEnv`, or a typed client.
+
+Importing this package registers the ``openenv/...`` ids with gymnasium and little else: every other public
+name loads its module on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from openenv_gym.registry.gymnasium_ids import register_all
+
+if TYPE_CHECKING:
+    from openenv_gym.adapters.remote_env import RemoteEnv
+    from openenv_gym.adapters.remote_vector_env import RemoteVectorEnv
+    from openenv_gym.client.env_client import EnvClient
+    from openenv_gym.client.generic_client import GenericAction, GenericEnvClient
+    from openenv_gym.client.sync_client import SyncEnvClient
+    from openenv_gym.errors import OpenEnvGymError
+    from openenv_gym.models import Action, Observation, State, StepResult
+    from openenv_gym.providers.process import ProcessProvider
+
+_HOMES = {
+    "Action": "openenv_gym.models",
+    "EnvClient": "openenv_gym.client.env_client",
+    "GenericAction": "openenv_gym.client.generic_client",
+    "GenericEnvClient": "openenv_gym.client.generic_client",
+    "Observation": "openenv_gym.models",
+    "OpenEnvGymError": "openenv_gym.errors",
+    "ProcessProvider": "openenv_gym.providers.process",
+    "RemoteEnv": "openenv_gym.adapters.remote_env",
+    "RemoteVectorEnv": "openenv_gym.adapters.remote_vector_env",
+    "State": "openenv_gym.models",
+    "StepResult": "openenv_gym.models",
+    "SyncEnvClient": "openenv_gym.client.sync_client",
+}
+
+__version__ = "0.1.0"
+__all__ = [
+    "Action",
+    "EnvClient",
+    "GenericAction",
+    "GenericEnvClient",
+    "Observation",
+    "OpenEnvGymError",
+    "ProcessProvider",
+    "RemoteEnv",
+    "RemoteVectorEnv",
+    "State",
+    "StepResult",
+    "SyncEnvClient",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+register_all()

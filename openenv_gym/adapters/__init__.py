@@ -1,0 +1,1 @@
+"""Remote sessions as the environments trainers know: `gymnasium.Env`, `gymnasium.vector.VectorEnv`."""

@@ -1,0 +1,174 @@
+"""RemoteEnv: one remote session as a `gymnasium.Env`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import gymnasium
+
+from openenv_gym.adapters.interface import faulted, reset_request
+from openenv_gym.adapters.servers import connect, find_servers
+from openenv_gym.errors import (
+    ClosedError,
+    EnvError,
+    NotResetError,
+    OpenEnvGymError,
+    PeerError,
+    UsageError,
+)
+from openenv_gym.providers.provider import Provider
+from openenv_gym.wire.messages import Op, Outcome, Reply, Request, StateReply
+
+# The server's own default deadline for a step is ten minutes; the minute lets its answer arrive.
+DEFAULT_STEP_TIMEOUT = 660.0
+DEFAULT_RESET_TIMEOUT = 120.0
+
+OnFault = Literal["truncate", "raise"]
+
+
+class RemoteEnv(gymnasium.Env[Any, Any]):
+    """Any OpenEnv server as a Gymnasium environment; its spaces come from the server's ``/schema``.
+
+    Args:
+        base_url: The server, for example ``"http://localhost:8000"``; of several, the first healthy one.
+        provider: Starts the server instead; stopped by `close`.
+        server: The environment's ASGI app as an import string. With neither ``base_url`` nor ``provider``
+            it runs as a local child process that all environments of this process share.
+        token: Bearer token for ``base_url``.
+        image: The environment's container image, for providers that run containers.
+        extra: Extra of ``openenv-gym`` that installs ``server``, for the error when it is missing.
+        reset_timeout: Seconds a reset may take, opening the session included.
+        step_timeout: Seconds a step may take.
+        on_fault: ``"raise"`` raises what went wrong; ``"truncate"`` ends the episode instead, with the last
+            observation, reward 0.0 and ``info["fault"]``.
+        render_mode: Only ``None``: OpenEnv servers send no frames.
+
+    Raises:
+        ServerUnreachableError: The server did not answer.
+        StartupError: The server could not be started.
+        SchemaError: Its schema cannot become spaces.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}  # type: ignore[misc]
+
+    def __init__(
+        self,
+        base_url: str | Sequence[str] | None = None,
+        *,
+        provider: Provider | None = None,
+        server: str | None = None,
+        token: str | None = None,
+        image: str | None = None,
+        extra: str | None = None,
+        reset_timeout: float = DEFAULT_RESET_TIMEOUT,
+        step_timeout: float = DEFAULT_STEP_TIMEOUT,
+        on_fault: OnFault = "raise",
+        render_mode: str | None = None,
+    ) -> None:
+        check_options(on_fault, render_mode)
+        self.render_mode = render_mode
+        self._reset_timeout = reset_timeout
+        self._step_timeout = step_timeout
+        self._on_fault = on_fault
+        self._last_observation: Any = None
+        self._closed = False
+        self._servers = find_servers(base_url, provider, server, token=token, image=image, extra=extra)
+        self._interface, self._pool = connect(self._servers, 1, reset_timeout)
+        self.action_space = self._interface.action_space
+        self.observation_space = self._interface.observation_space
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start an episode, on a fresh session if the last one was lost.
+
+        Args:
+            seed: Sent to the environment; drawn from `np_random` when ``None``.
+            options: The environment's own reset options, for example ``{"task_id": "bug_fix"}``.
+
+        Returns:
+            The observation, and ``info`` with ``metadata`` (JSON text), ``reward_given`` and ``fault``.
+
+        Raises:
+            NoHealthyServerError: No server opened a session within ``reset_timeout``.
+            InvalidActionError: The environment does not take one of the options.
+        """
+        super().reset(seed=seed)
+        reply = self._call(reset_request(self.np_random, seed, options), self._reset_timeout)
+        transition = self._interface.transition(_expect_outcome(reply))
+        self._last_observation = transition.observation
+        return transition.observation, transition.info
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Take one step.
+
+        Args:
+            action: A value of the action space, or the environment's ``Action`` model.
+
+        Returns:
+            Observation, reward (0.0 when the environment gave none), terminated, truncated, info.
+
+        Raises:
+            SessionLostError: The connection broke or the step timed out (``on_fault="raise"``).
+            InvalidActionError: The action does not fit.
+            EnvironmentFailedError: The environment raised (``on_fault="raise"``).
+        """
+        request = self._interface.step_request(action)
+        try:
+            transition = self._interface.transition(_expect_outcome(self._call(request, self._step_timeout)))
+        except NotResetError:
+            raise
+        except (PeerError, EnvError) as error:
+            if self._on_fault == "raise" or self._last_observation is None:
+                raise
+            transition = faulted(self._last_observation, error)
+        self._last_observation = transition.observation
+        return (
+            transition.observation,
+            transition.reward,
+            transition.terminated,
+            transition.truncated,
+            transition.info,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Fetch the environment's state: ``episode_id``, ``step_count`` and what else it reports."""
+        reply = self._call(Request(Op.STATE), self._step_timeout)
+        assert isinstance(reply, StateReply)
+        return reply.data
+
+    def render(self) -> None:
+        """Render nothing: OpenEnv servers send no frames."""
+
+    def close(self) -> None:
+        """Close the session and give back the server. Safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._pool.close()
+        finally:
+            self._servers.release()
+
+    def _call(self, request: Request, timeout: float) -> Reply:
+        if self._closed:
+            raise ClosedError(f"{request.op}() was called after close(); make a new environment")
+        self._pool.submit([(0, request)], timeout)
+        ((_, result),) = self._pool.collect(1, None)
+        if isinstance(result, OpenEnvGymError):
+            raise result
+        return result
+
+
+def check_options(on_fault: str, render_mode: str | None) -> None:
+    """Refuse unknown values of the options that every adapter has."""
+    if on_fault not in ("truncate", "raise"):
+        raise UsageError(f"on_fault= is 'truncate' or 'raise', not {on_fault!r}")
+    if render_mode is not None:
+        raise UsageError(f"render_mode={render_mode!r}: OpenEnv servers send no frames; leave it out")
+
+
+def _expect_outcome(reply: Reply) -> Outcome:
+    assert isinstance(reply, Outcome)
+    return reply

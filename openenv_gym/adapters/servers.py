@@ -1,0 +1,104 @@
+"""Where an environment's servers come from: a URL, a provider, or the embedded default."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from openenv_gym.adapters.interface import Interface
+from openenv_gym.client.pool import SessionPool
+from openenv_gym.client.schemas import fetch_schema
+from openenv_gym.errors import MissingExtraError, NotSupportedError, UsageError
+from openenv_gym.providers.endpoint import Endpoint, ServerSpec
+from openenv_gym.providers.provider import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Running servers, and how to give them back.
+
+    Attributes:
+        endpoints: At least one.
+        release: Gives back what was started for the caller; does nothing for a ``base_url``.
+    """
+
+    endpoints: tuple[Endpoint, ...]
+    release: Callable[[], None]
+
+
+def find_servers(
+    base_url: str | Sequence[str] | None,
+    provider: Provider | None,
+    server: str | None,
+    *,
+    token: str | None = None,
+    image: str | None = None,
+    extra: str | None = None,
+) -> Servers:
+    """Apply the one rule: ``base_url`` (one or several), else ``provider``, else the embedded default.
+
+    Args:
+        base_url: Servers that run already.
+        provider: Starts the server now; stopped on release.
+        server: The environment's ASGI app as an import string, for providers that run programs.
+        token: Bearer token for ``base_url``.
+        image: The environment's container image, for providers that run containers.
+        extra: The extra of ``openenv-gym`` that installs ``server``.
+
+    Raises:
+        UsageError: Both or none were given.
+        MissingExtraError: The environment's package is not installed.
+        StartupError: The server did not come up.
+    """
+    if base_url is not None and provider is not None:
+        raise UsageError("give either base_url= or provider=, not both")
+    if base_url is not None:
+        urls = [base_url] if isinstance(base_url, str) else list(base_url)
+        if not urls:
+            raise UsageError("base_url= is an empty list: name at least one server")
+        return Servers(tuple(Endpoint(url, token) for url in urls), _nothing)
+    if token is not None:
+        raise UsageError("token= goes with base_url=; a server started here gets a token of its own")
+    if server is None and image is None:
+        raise UsageError(
+            "this environment has no server of its own: give base_url=, for example http://host:8000"
+        )
+    spec = ServerSpec(app=server, image=image)
+    if provider is not None:
+        return Servers((provider.start(spec),), provider.stop)
+    if server is None:
+        raise NotSupportedError("an image= needs a provider= that runs containers")
+    _require_package(server, extra)
+    from openenv_gym.providers import embedded
+
+    lease = embedded.acquire(spec)
+    return Servers((lease.endpoint,), lease.release)
+
+
+def connect(servers: Servers, num_lanes: int, timeout: float) -> tuple[Interface, SessionPool]:
+    """Learn the environment's spaces from a server, and make the pool of sessions; release on failure.
+
+    Raises:
+        ServerUnreachableError: The server did not answer within ``timeout`` seconds.
+        SchemaError: Its schema cannot become spaces.
+    """
+    try:
+        interface = Interface(fetch_schema(servers.endpoints[0], timeout=timeout))
+        return interface, SessionPool(servers.endpoints, num_lanes=num_lanes)
+    except BaseException:
+        servers.release()
+        raise
+
+
+def _require_package(server: str, extra: str | None) -> None:
+    """Fail before a child is started, with the name of what to install."""
+    package = server.partition(":")[0].partition(".")[0]
+    if importlib.util.find_spec(package) is None:
+        if extra is not None:
+            raise MissingExtraError(f"the environment package {package!r}", extra)
+        raise UsageError(f"the environment package {package!r} is not installed here")
+
+
+def _nothing() -> None:
+    """Release nothing: the servers are somebody else's."""

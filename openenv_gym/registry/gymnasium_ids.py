@@ -1,0 +1,33 @@
+"""Registers ``openenv/<Name>-v0`` with gymnasium; entry points are strings, so nothing else is imported."""
+
+from __future__ import annotations
+
+import gymnasium
+
+from openenv_gym.registry.environments import BUILT_IN, EnvironmentEntry
+
+NAMESPACE = "openenv"
+
+
+def register_all() -> None:
+    """Register the built-in environments; what is registered already stays as it is."""
+    for entry in BUILT_IN:
+        if gymnasium_id(entry) not in gymnasium.registry:
+            register(entry)
+
+
+def register(entry: EnvironmentEntry) -> None:
+    """Register one environment for ``gymnasium.make`` and ``gymnasium.make_vec``."""
+    kwargs = {"server": entry.server, "image": entry.image, "extra": entry.extra}
+    gymnasium.register(
+        id=gymnasium_id(entry),
+        entry_point="openenv_gym.adapters.remote_env:RemoteEnv",
+        vector_entry_point="openenv_gym.adapters.remote_vector_env:RemoteVectorEnv",
+        max_episode_steps=entry.max_episode_steps,
+        kwargs={key: value for key, value in kwargs.items() if value is not None},
+    )
+
+
+def gymnasium_id(entry: EnvironmentEntry) -> str:
+    """The environment's gymnasium id."""
+    return f"{NAMESPACE}/{entry.name}-v0"

@@ -1,0 +1,70 @@
+"""What `import openenv_gym` offers, what it costs, and what it must not load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import openenv_gym
+
+HEAVY = {
+    "docker",
+    "fastapi",
+    "httpx",
+    "kubernetes",
+    "nicegui",
+    "pettingzoo",
+    "ray",
+    "starlette",
+    "torch",
+    "uvicorn",
+    "websockets",
+}
+
+
+def run_python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_public_names() -> None:
+    assert openenv_gym.__all__ == sorted(openenv_gym.__all__)
+    assert set(openenv_gym.__all__) == set(openenv_gym._HOMES)
+
+
+@pytest.mark.parametrize("name", openenv_gym.__all__)
+def test_every_public_name_loads_and_is_documented(name: str) -> None:
+    value = getattr(openenv_gym, name)
+    assert value.__doc__
+    assert value.__module__ == openenv_gym._HOMES[name]
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
+        openenv_gym.Nonsense  # noqa: B018
+
+
+def test_import_loads_nothing_heavy() -> None:
+    out = run_python("import openenv_gym, sys; print(*sorted({m.partition('.')[0] for m in sys.modules}))")
+    assert HEAVY.isdisjoint(out.split())
+
+
+def test_import_registers_the_ids() -> None:
+    out = run_python(
+        "import gymnasium, openenv_gym; "
+        "print(*sorted(name for name in gymnasium.registry if name.startswith('openenv/')))"
+    )
+    assert out.split() == ["openenv/Echo-v0", "openenv/Git-v0", "openenv/Remote-v0"]
+
+
+def test_environment_base_class_needs_no_fastapi() -> None:
+    out = run_python(
+        "import sys; from openenv_gym.server import Environment; "
+        "print(*sorted({m.partition('.')[0] for m in sys.modules}))"
+    )
+    assert HEAVY.isdisjoint(out.split())
