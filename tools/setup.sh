@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Make a virtual environment and install this project into it: tools/setup.sh VENV [uv pip install arguments...]
+# Everything `make` needs beyond git, make and Python is installed here; system packages only where we are root.
+set -euo pipefail
+venv=$1
+shift
+cd "$(dirname "$0")/.."
+
+python=${PYTHON:-}
+for candidate in $python python3 python3.13 python3.12 python3.11; do
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        python=$candidate
+        break
+    fi
+done
+if [ -z "$python" ]; then
+    echo "setup: Python 3.11 or newer is needed; install it, or name it: make PYTHON=/path/to/python3.11 ..." >&2
+    exit 1
+fi
+
+install_system_packages() { # what for, then package names
+    local purpose=$1
+    shift
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "setup: installing $* ($purpose)"
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get update -qq </dev/null >/dev/null
+        apt-get install -y -qq --no-install-recommends "$@" </dev/null >/dev/null
+    else
+        echo "setup: $purpose: please run: sudo apt-get install $*" >&2
+        return 1
+    fi
+}
+
+if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    version=$("$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+    install_system_packages "Python's virtual environments" "$version-venv"
+fi
+if ! command -v bwrap >/dev/null; then
+    # The sandbox falls back to Landlock without it, so only the tests insist.
+    install_system_packages "the sandbox for hostile commands" bubblewrap || true
+fi
+
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+[ -x "$venv/bin/uv" ] || "$venv/bin/python" -m pip install -q --disable-pip-version-check uv
+"$venv/bin/uv" pip install -q --python "$venv/bin/python" "$@"
+touch "$venv/.ready"
