@@ -1,0 +1,47 @@
+"""One environment written for OpenEnv, served by OpenEnv's `create_app` and by ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from openenv.core.env_server import create_app as upstream_create_app
+
+from openenv_gym.server import create_app
+from tests.interop.upstream_counter import CountAction, Counter, CountObservation, CountState
+from tests.servers import LiveServer
+
+
+def serve(create: object) -> Iterator[LiveServer]:
+    assert callable(create)
+    app = create(
+        Counter,
+        CountAction,
+        CountObservation,
+        env_name="counter",
+        max_concurrent_envs=16,
+        state_cls=CountState,
+    )
+    server = LiveServer(app).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def our_server() -> Iterator[LiveServer]:
+    """An OpenEnv environment on our server."""
+    yield from serve(create_app)
+
+
+@pytest.fixture(scope="session")
+def upstream_server() -> Iterator[LiveServer]:
+    """The same on OpenEnv's own server."""
+    yield from serve(upstream_create_app)
+
+
+@pytest.fixture(params=["ours", "upstream"])
+def any_server(request: pytest.FixtureRequest) -> LiveServer:
+    """Each in turn: what holds on OpenEnv's server must hold on ours."""
+    server = request.getfixturevalue("our_server" if request.param == "ours" else "upstream_server")
+    assert isinstance(server, LiveServer)
+    return server
