@@ -1,4 +1,4 @@
-"""The host's one user: password, access tokens with Gitea's scopes, and what an Authorization header proves."""
+"""The host's one user: its password, its access tokens, and what an Authorization header proves."""
 
 from __future__ import annotations
 
@@ -59,10 +59,8 @@ class Identity:
         """
         enough = {"all", f"write:{category}"} | (set() if write else {f"read:{category}"})
         if self.scopes is not None and not enough & self.scopes:
-            level = "write" if write else "read"
-            raise ForbiddenError(
-                f"token does not have at least one of required scope(s): [{level}:{category}]"
-            )
+            needed = f"{'write' if write else 'read'}:{category}"
+            raise ForbiddenError(f"token does not have at least one of required scope(s): [{needed}]")
 
 
 class Accounts:

@@ -178,9 +178,7 @@ def _all_that_git_reads(git_dir: Path) -> Iterator[Path]:
         if alternates.is_file():
             lines = alternates.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
             if any(line.startswith('"') for line in lines):
-                raise InvalidError(
-                    "This repository borrows objects from a path in a form that is not read here."
-                )
+                raise InvalidError("This repository borrows objects from a quoted path, which is not read.")
             pending += [objects / line for line in lines if line and not line.startswith("#")]
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Self
 
 from git_env.host import sample_repository
 from git_env.host.accounts import Accounts
-from git_env.host.clone_source import local_source, remote_source
+from git_env.host.clone_source import CloneSource, local_source, remote_source
 from git_env.host.errors import HostError
 from git_env.host.names import name_from_address, user_name
 from git_env.host.repositories import NewRepository, Repository, RepositoryStore
@@ -207,9 +207,13 @@ class GitHost:
 
     async def _import(self, source: Path | str, name: str | None) -> Repository:
         assert self._store is not None
-        if isinstance(source, str) and "://" in source:
-            clone, suggested = remote_source(source), name_from_address(source)
-        else:
-            path = Path(source).expanduser().resolve()
-            clone, suggested = local_source(path), name_from_address(str(path))
+        clone, suggested = await asyncio.to_thread(_locate, source)
         return await self._store.migrate(NewRepository(self.username, name or suggested), clone)
+
+
+def _locate(source: Path | str) -> tuple[CloneSource, str]:
+    """Return what to clone, and a name for it."""
+    if isinstance(source, str) and "://" in source:
+        return remote_source(source), name_from_address(source)
+    path = Path(source).expanduser().resolve()
+    return local_source(path), name_from_address(str(path))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -109,7 +109,7 @@ class GitConfiguration:
         }
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def git_process(
     arguments: Sequence[str],
     environ: Mapping[str, str],
@@ -136,10 +136,8 @@ async def git_process(
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
-        try:
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself just now
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # it ended by itself just now
     if process.stdin is not None:
         process.stdin.close()
     assert process.stdout is not None

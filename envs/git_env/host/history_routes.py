@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from git_env.host.context import HistoryOf, Readable, RepliesFor, RequestedPage
+from git_env.host.errors import ConflictError
 from git_env.host.replies import Reply
 
 router = APIRouter(prefix="/v1/repos/{owner}/{repo}")
@@ -38,6 +39,8 @@ async def list_commits(
     path: str | None = None,
 ) -> JSONResponse:
     """List commits backwards from a branch, tag or hash; with ``path``, those that change that file."""
+    if repository.empty:
+        raise ConflictError("Git Repository is empty.")
     start = await history.resolve(sha or None)
     total = await history.count(start, path)
     commits = await history.commits(start, skip=page.skip, limit=page.limit, path=path)

@@ -149,14 +149,14 @@ class RepositoryStore:
             raise InvalidError("default_branch is not a valid branch name")
         async with self._staged(new) as path:
             await self._git("init", "--bare", "--quiet", f"--initial-branch={new.default_branch}", str(path))
-            return await self._publish(path, new, original_url="")
+            return self._publish(path, new, original_url="")
 
     async def write(self, new: NewRepository, fast_import: bytes) -> Repository:
         """Create a repository from a ``git fast-import`` stream of our own making."""
         async with self._staged(new) as path:
             await self._git("init", "--bare", "--quiet", f"--initial-branch={new.default_branch}", str(path))
             await self._git(f"--git-dir={path}", "fast-import", "--quiet", stdin=fast_import)
-            return await self._publish(path, new, original_url="")
+            return self._publish(path, new, original_url="")
 
     async def migrate(self, new: NewRepository, source: CloneSource) -> Repository:
         """Import all branches and tags of another repository.
@@ -177,7 +177,7 @@ class RepositoryStore:
                 raise InvalidError(f"Clone failed: {source.redact(str(error))}") from None
             except GitTimeoutError as error:
                 raise InvalidError(f"Clone failed: {error}") from None
-            return await self._publish(path, new, original_url=source.public_url)
+            return self._publish(path, new, original_url=source.public_url)
 
     async def _clone(self, path: Path, source: CloneSource) -> None:
         limits = self._settings.limits
@@ -249,7 +249,7 @@ class RepositoryStore:
             self._reserved.discard(place)
             await asyncio.to_thread(shutil.rmtree, folder)
 
-    async def _publish(self, staged: Path, new: NewRepository, *, original_url: str) -> Repository:
+    def _publish(self, staged: Path, new: NewRepository, *, original_url: str) -> Repository:
         self._last_id += 1
         record = {"id": self._last_id, "original_url": original_url, **asdict(new)}
         del record["default_branch"]  # HEAD says it

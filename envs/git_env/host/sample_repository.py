@@ -101,9 +101,7 @@ def fast_import_stream() -> bytes:
     for level in ("low", "normal", "high"):
         priorities += f"\n{level.upper()} = {level!r}\n"
         history.commit("feature/priorities", f"Add the priority {level}\n", {"src/priorities.py": priorities})
-    history.commit(
-        "main", "Describe the commands\n", {"docs/commands.md": "# Commands\n\nadd, remove, clear\n"}
-    )
+    history.commit("main", "Describe the commands\n", {"docs/commands.md": "# Commands\n\nadd, remove\n"})
     history.commit(
         "main",
         "Merge branch 'feature/priorities'\n",
@@ -113,9 +111,7 @@ def fast_import_stream() -> bytes:
     history.commit("release/1.0", "Set the version to 1.0.0\n", {"VERSION": "1.0.0\n"})
     history.tag("v1.0.0", "release/1.0", "First release\n")
     history.branch("fix/empty-list", "main")
-    history.commit(
-        "fix/empty-list", "Show how an empty list fails\n", {"tests/test_empty.py": "import todo\n"}
-    )
+    history.commit("fix/empty-list", "Test an empty list\n", {"tests/test_empty.py": "import todo\n"})
     for number, item in enumerate(("milk", "bread", "tea"), start=1):
         text = "".join(f"{line}\n" for line in ("milk", "bread", "tea")[:number])
         history.commit("main", f"Add {item} to the example\n", {"examples/shopping.txt": text})
