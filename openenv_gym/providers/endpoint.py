@@ -1,0 +1,42 @@
+"""What a provider is asked for, and what it answers: a server's description, and where it listens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a server listens.
+
+    Attributes:
+        base_url: Its URL without a path, for example ``http://127.0.0.1:8000``.
+        token: The bearer token it asks for; ``None`` when it asks for none.
+    """
+
+    base_url: str
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSpec:
+    """What to start. Equal specs are equal keys, so that one server can serve all who ask for the same.
+
+    Attributes:
+        app: The ASGI app as an import string, for example ``"echo_env.server.app:app"``.
+        image: The container image that holds the app.
+        environ: Environment variables for the server, beside those its provider passes on.
+        name: What messages and labels call it.
+    """
+
+    app: str | None = None
+    image: str | None = None
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold passwords
+    name: str = "server"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "environ", dict(self.environ))  # the caller's own dict may change later
+
+    def __hash__(self) -> int:
+        return hash((self.app, self.image, self.name, frozenset(self.environ.items())))

@@ -1,0 +1,162 @@
+"""Starts a server as a local child process on loopback."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import site
+import socket
+import sys
+import sysconfig
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from openenv_gym.errors import ClosedError, NotSupportedError, StartupError, UsageError
+from openenv_gym.providers.endpoint import Endpoint, ServerSpec
+from openenv_gym.providers.guarded_process import GuardedProcess, forks_held
+from openenv_gym.providers.provider import Provider
+from openenv_gym.providers.readiness import wait_until_ready
+
+TOKEN_VARIABLE = "OPENENV_GYM_TOKEN"
+_LOOPBACK = "127.0.0.1"
+_TAIL_LINES = 40
+_TAIL_CHARACTERS = 8192
+
+
+class ProcessProvider(Provider):
+    """Runs a server as a child of this process, on a free loopback port and with a random token.
+
+    The server ends with `stop`, with this process - however that ends, SIGKILL included - and takes every
+    process it started along. It outlives the thread that started it. Ctrl-C does not reach it.
+
+    It inherits this process's environment variables whole: an environment is configured by them
+    (``GITEA_URL`` and its password, API keys of judges), and code of the same user could read them anyway;
+    what must not see them runs in a sandbox inside the server. ``ServerSpec.environ`` overrides them. What
+    can be imported here can be imported there.
+
+    Args:
+        ready_timeout: Seconds until the server has to answer ``GET /health``.
+        stop_grace: Seconds the server gets to close its sessions before it is killed.
+        command: Runs this program instead of ``ServerSpec.app``. One argument contains ``{fd}``, the number
+            of an inherited listening socket, as in ``uvicorn --fd {fd}``; or ``{port}``, a port of 127.0.0.1
+            that was free a moment ago (prefer ``{fd}``). It must answer ``GET /health`` with 200.
+    """
+
+    def __init__(
+        self, *, ready_timeout: float = 30.0, stop_grace: float = 10.0, command: Sequence[str] | None = None
+    ) -> None:
+        self._ready_timeout = ready_timeout
+        self._stop_grace = stop_grace
+        self._command = None if command is None else tuple(command)
+        if not any("{fd}" in word or "{port}" in word for word in self._command or ("{fd}",)):
+            raise UsageError("command= must say where to listen: put {fd} or {port} into one argument")
+        self._token = secrets.token_urlsafe(32)
+        self._server: GuardedProcess | None = None
+        self._stopped = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _configured, (self._ready_timeout, self._stop_grace, self._command)
+
+    @property
+    def running(self) -> bool:
+        """Whether the server's process lives."""
+        return self._server is not None and self._server.exit_code is None
+
+    def start(self, spec: ServerSpec) -> Endpoint:
+        """Start the server; see `Provider.start`."""
+        template = self._template(spec)
+        environ = _environ(spec, self._token, imports=self._command is None)
+        with forks_held():
+            if self._stopped:
+                raise ClosedError("this provider was stopped: make a new one to start another server")
+            if self._server is not None:
+                raise UsageError("this provider runs a server already: make one provider a server")
+            self._server, port = self._launch(template, environ)
+        endpoint = Endpoint(f"http://{_LOOPBACK}:{port}", self._token)
+        try:
+            self._wait_until_ready(self._server, endpoint, spec.name)
+        except BaseException:
+            self.stop()
+            raise
+        return endpoint
+
+    def stop(self) -> None:
+        """Stop the server; see `Provider.stop`. In a forked child it leaves the parent's server alone."""
+        self._stopped = True
+        with forks_held():  # a start that holds this finds out below, one that waits for it above
+            server = self._server
+        if server is not None:
+            server.end()
+
+    def logs(self) -> str:
+        """The latest of what the server wrote, at most a mebibyte; see `Provider.logs`."""
+        text = "" if self._server is None else self._server.log()
+        return text.replace(self._token, "[token]")  # a server that prints its environment must not leak it
+
+    def _template(self, spec: ServerSpec) -> tuple[str, ...]:
+        if self._command is not None:
+            return self._command
+        if spec.app is None:
+            raise NotSupportedError("ProcessProvider runs programs: it needs ServerSpec.app, not an image")
+        # -P: the import path is handed over in PYTHONPATH and is not to grow by the working directory.
+        return (sys.executable, "-P", "-m", "openenv_gym.server.serve", spec.app, "--fd", "{fd}")
+
+    def _launch(self, template: Sequence[str], environ: dict[str, str]) -> tuple[GuardedProcess, int]:
+        # Listening before the child exists leaves no moment in which another program can take the port,
+        # and lets the first probe wait in the backlog until the server comes up.
+        with socket.create_server((_LOOPBACK, 0), backlog=2048) as listener:
+            port: int = listener.getsockname()[1]
+            fd = listener.fileno()
+            command = [word.replace("{fd}", str(fd)).replace("{port}", str(port)) for word in template]
+            inherit = [fd] if any("{fd}" in word for word in template) else []
+            if not inherit:
+                listener.close()  # the program opens the port itself
+            return GuardedProcess(command, environ, inherit=inherit, grace=self._stop_grace), port
+
+    def _wait_until_ready(self, server: GuardedProcess, endpoint: Endpoint, name: str) -> None:
+        def ended(seconds: float) -> bool:
+            return server.wait(seconds) is not None
+
+        problem = wait_until_ready(endpoint, timeout=self._ready_timeout, ended=ended)
+        if self._stopped:
+            raise StartupError(f"the {name} was stopped while it was starting")
+        if problem is None:
+            return
+        code = server.exit_code
+        if code is None:
+            verdict = f"was not ready within {self._ready_timeout:g} s ({problem})"
+        elif code < 0:
+            verdict = f"was killed by signal {-code} ({signal.strsignal(-code)}) before it was ready"
+        else:
+            verdict = f"exited with code {code} before it was ready"
+        self.stop()  # before its log is read, so that the log is complete
+        raise StartupError(f"the {name} {verdict}", _tail(self.logs()))
+
+
+def _configured(ready_timeout: float, stop_grace: float, command: tuple[str, ...] | None) -> ProcessProvider:
+    return ProcessProvider(ready_timeout=ready_timeout, stop_grace=stop_grace, command=command)
+
+
+def _environ(spec: ServerSpec, token: str, *, imports: bool) -> dict[str, str]:
+    environ = dict(os.environ)
+    environ["PYTHONUNBUFFERED"] = "1"  # or the last lines before a crash never reach the log
+    if imports:
+        environ["PYTHONPATH"] = os.pathsep.join(_import_path())
+    return {**environ, **spec.environ, TOKEN_VARIABLE: token}
+
+
+def _import_path() -> list[str]:
+    """What this process can import from beyond its interpreter's own directories.
+
+    Those are left out because the variable reaches every program the server starts, other Pythons included.
+    """
+    own = {*site.getsitepackages(), site.getusersitepackages()}
+    own |= {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
+    paths = [Path(entry).absolute() for entry in sys.path]
+    return [str(path) for path in paths if path.exists() and not {str(path), str(path.parent)} & own]
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.splitlines()[-_TAIL_LINES:])[-_TAIL_CHARACTERS:]

@@ -1,0 +1,54 @@
+"""Waits until a server answers: one probe, with backoff and a deadline."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from openenv_gym.providers.endpoint import Endpoint
+
+_FIRST_PAUSE = 0.02  # seconds; doubled after each attempt
+_LONGEST_PAUSE = 0.5
+_LONGEST_ATTEMPT = 2.0
+
+
+def wait_until_ready(endpoint: Endpoint, *, timeout: float, ended: Callable[[float], bool]) -> str | None:
+    """Ask ``GET /health`` until it is answered with 200.
+
+    Args:
+        endpoint: Whom to ask. No proxy is used.
+        timeout: Seconds after which to give up.
+        ended: Called between attempts with a number of seconds; returns True as soon as the server has ended
+            for good, and False if it still runs after so long.
+
+    Returns:
+        ``None`` when the server is ready, else what the last attempt met, for a message.
+    """
+    deadline = time.monotonic() + timeout
+    pause = _FIRST_PAUSE
+    while True:
+        left = deadline - time.monotonic()
+        problem = _probe(endpoint, max(min(left, _LONGEST_ATTEMPT), 0.001))
+        left = deadline - time.monotonic()
+        if ended(0.0 if problem is None else max(min(pause, left), 0.0)):
+            return problem or "it ended after it had answered"
+        if problem is None or left <= 0:
+            return problem
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _probe(endpoint: Endpoint, timeout: float) -> str | None:
+    """One request; ``None`` when it was answered with 200."""
+    address = urlsplit(endpoint.base_url)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=timeout)
+    headers = {} if endpoint.token is None else {"Authorization": f"Bearer {endpoint.token}"}
+    try:
+        connection.request("GET", "/health", headers=headers)
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        return str(error) or type(error).__name__
+    finally:
+        connection.close()
+    return None if status == http.client.OK else f"GET /health was answered with {status}"
