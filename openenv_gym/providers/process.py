@@ -54,6 +54,7 @@ class ProcessProvider(Provider):
             raise UsageError("command= must say where to listen: put {fd} or {port} into one argument")
         self._token = secrets.token_urlsafe(32)
         self._server: GuardedProcess | None = None
+        self._started = False
         self._stopped = False
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -69,14 +70,13 @@ class ProcessProvider(Provider):
         template = self._template(spec)
         environ = _environ(spec, self._token, imports=self._command is None)
         with forks_held():
-            if self._stopped:
-                raise ClosedError("this provider was stopped: make a new one to start another server")
-            if self._server is not None:
+            self._refuse_if_stopped()
+            if self._started:
                 raise UsageError("this provider runs a server already: make one provider a server")
-            self._server, port = self._launch(template, environ)
-        endpoint = Endpoint(f"http://{_LOOPBACK}:{port}", self._token)
+            self._started = True
         try:
-            self._wait_until_ready(self._server, endpoint, spec.name)
+            server, endpoint = self._launch(template, environ)
+            self._wait_until_ready(server, endpoint, spec.name)
         except BaseException:
             self.stop()
             raise
@@ -103,17 +103,23 @@ class ProcessProvider(Provider):
         # -P: the import path is handed over in PYTHONPATH and is not to grow by the working directory.
         return (sys.executable, "-P", "-m", "openenv_gym.server.serve", spec.app, "--fd", "{fd}")
 
-    def _launch(self, template: Sequence[str], environ: dict[str, str]) -> tuple[GuardedProcess, int]:
+    def _refuse_if_stopped(self) -> None:
+        if self._stopped:
+            raise ClosedError("this provider was stopped: make a new one to start another server")
+
+    def _launch(self, template: Sequence[str], environ: dict[str, str]) -> tuple[GuardedProcess, Endpoint]:
         # Listening before the child exists leaves no moment in which another program can take the port,
         # and lets the first probe wait in the backlog until the server comes up.
-        with socket.create_server((_LOOPBACK, 0), backlog=2048) as listener:
-            port: int = listener.getsockname()[1]
-            fd = listener.fileno()
+        with forks_held(), socket.create_server((_LOOPBACK, 0), backlog=2048) as listener:
+            self._refuse_if_stopped()
+            port, fd = listener.getsockname()[1], listener.fileno()
             command = [word.replace("{fd}", str(fd)).replace("{port}", str(port)) for word in template]
             inherit = [fd] if any("{fd}" in word for word in template) else []
             if not inherit:
                 listener.close()  # the program opens the port itself
-            return GuardedProcess(command, environ, inherit=inherit, grace=self._stop_grace), port
+            server = GuardedProcess(command, environ, inherit=inherit, grace=self._stop_grace)
+            self._server = server
+        return server, Endpoint(f"http://{_LOOPBACK}:{port}", self._token)
 
     def _wait_until_ready(self, server: GuardedProcess, endpoint: Endpoint, name: str) -> None:
         def ended(seconds: float) -> bool:
