@@ -1,0 +1,100 @@
+"""Serve an environment in OpenEnv's protocol.
+
+The names are OpenEnv's, so an environment written for ``openenv.core.env_server`` needs only its import line
+changed. They are imported on first use: ``from openenv_gym.server import Environment`` loads no FastAPI.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from openenv_gym.models import Action, EnvironmentMetadata, Observation, State
+    from openenv_gym.server.app import create_app, create_fastapi_app
+    from openenv_gym.server.environment import (
+        Environment,
+        Message,
+        ModelTokenizer,
+        Rubric,
+        TaskProvider,
+        Transform,
+    )
+    from openenv_gym.server.settings import ServerSettings
+    from openenv_gym.server.types import (
+        ConcurrencyConfig,
+        HealthResponse,
+        HealthStatus,
+        SchemaResponse,
+        ServerCapacityStatus,
+        ServerMode,
+        SessionInfo,
+    )
+
+__all__ = [
+    "Action",
+    "ConcurrencyConfig",
+    "Environment",
+    "EnvironmentMetadata",
+    "HealthResponse",
+    "HealthStatus",
+    "Message",
+    "ModelTokenizer",
+    "Observation",
+    "Rubric",
+    "SchemaResponse",
+    "ServerCapacityStatus",
+    "ServerMode",
+    "ServerSettings",
+    "SessionInfo",
+    "State",
+    "TaskProvider",
+    "Transform",
+    "create_app",
+    "create_fastapi_app",
+]
+
+_HOMES = {
+    "openenv_gym.models": ("Action", "EnvironmentMetadata", "Observation", "State"),
+    "openenv_gym.server.app": ("create_app", "create_fastapi_app"),
+    "openenv_gym.server.environment": (
+        "Environment",
+        "Message",
+        "ModelTokenizer",
+        "Rubric",
+        "TaskProvider",
+        "Transform",
+    ),
+    "openenv_gym.server.settings": ("ServerSettings",),
+    "openenv_gym.server.types": (
+        "ConcurrencyConfig",
+        "HealthResponse",
+        "HealthStatus",
+        "SchemaResponse",
+        "ServerCapacityStatus",
+        "ServerMode",
+        "SessionInfo",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_OF_THE_EXTRA = {"fastapi", "starlette", "uvicorn"}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        value = getattr(importlib.import_module(home), name)
+    except ModuleNotFoundError as error:
+        if error.name in _OF_THE_EXTRA:
+            from openenv_gym.errors import MissingExtraError
+
+            raise MissingExtraError("the server", "server") from error
+        raise
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

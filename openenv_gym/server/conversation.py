@@ -1,0 +1,155 @@
+"""OpenEnv's dialect over one WebSocket: a session, one call at a time, until either side hangs up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from starlette.types import Message, Receive, Send
+
+from openenv_gym.server.mcp import McpService
+from openenv_gym.server.session import Session, SessionKind
+from openenv_gym.server.sessions import SessionRefused, SessionTable
+from openenv_gym.wire import openenv
+from openenv_gym.wire.messages import ErrorCode, ErrorReply, McpReply, Op, Reason, Reply, Request
+
+logger = logging.getLogger(__name__)
+
+_READ_AHEAD = 8  # frames taken off the socket while a call runs; OpenEnv's clients send none
+
+# WebSocket close codes, RFC 6455 section 7.4 and its registry.
+_NORMAL = 1000
+_TOO_BIG = 1009
+_INTERNAL_ERROR = 1011
+_TRY_AGAIN_LATER = 1013
+
+
+class _Hangup(Exception):
+    """The server ends the conversation."""
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        super().__init__(reason)
+        self.code, self.reason = code, reason
+
+
+class Conversation:
+    """Speaks OpenEnv's dialect on an accepted WebSocket.
+
+    Reading goes on while a call runs, so that a client which leaves in mid-step is noticed at once and its
+    slot freed.
+
+    Args:
+        table: Where the session lives.
+        mcp: Answers ``mcp`` frames.
+        max_frame_bytes: Longest frame.
+        receive: The connection's ASGI receive.
+        send: The connection's ASGI send.
+    """
+
+    def __init__(
+        self, table: SessionTable, mcp: McpService, max_frame_bytes: int, receive: Receive, send: Send
+    ) -> None:
+        self._table = table
+        self._mcp = mcp
+        self._max_frame_bytes = max_frame_bytes
+        self._receive = receive
+        self._send = send
+        self._inbox: asyncio.Queue[Message] = asyncio.Queue(_READ_AHEAD)
+
+    async def run(self, session_id: str | None) -> None:
+        """Hold the conversation until it ends.
+
+        Args:
+            session_id: An existing session to attach to; ``None`` opens one of the socket's own.
+        """
+        reader = asyncio.create_task(self._read())
+        speaker = asyncio.create_task(self._speak(session_id))
+        try:
+            await asyncio.wait({reader, speaker}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            reader.cancel()
+            speaker.cancel()
+            results = await asyncio.gather(reader, speaker, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def _read(self) -> None:
+        while True:
+            message = await self._receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            await self._inbox.put(message)
+
+    async def _speak(self, session_id: str | None) -> None:
+        """Answer frame by frame; ends with the closing handshake, or cancelled when the client has left."""
+        closing = None
+        try:
+            session = await self._obtain(session_id)
+            try:
+                await self._answer_frames(session)
+            finally:
+                closing = self._table.detach(session, "its connection is over")
+        except _Hangup as hangup:
+            if closing is not None:
+                # A client that reconnects at once should find the slot free. Bounded by close_timeout.
+                await asyncio.shield(closing)
+            await self._send({"type": "websocket.close", "code": hangup.code, "reason": hangup.reason})
+
+    async def _obtain(self, session_id: str | None) -> Session:
+        try:
+            if session_id is not None:
+                return self._table.attach(session_id)
+            return await self._table.open(SessionKind.WEBSOCKET)
+        except SessionRefused as refused:
+            await self._reply(refused.reply)
+            passing = "retry_after" in refused.reply.details
+            raise _Hangup(_TRY_AGAIN_LATER if passing else _INTERNAL_ERROR, "no session") from None
+
+    async def _answer_frames(self, session: Session) -> None:
+        while True:
+            message = await self._inbox.get()
+            try:
+                request = self._decode(message)
+            except openenv.FrameError as error:
+                await self._reply(error.reply)
+                if error.reply.ends_session:
+                    raise _Hangup(_TOO_BIG, error.reply.reason or "") from None
+                continue
+            if request.op is Op.CLOSE:
+                raise _Hangup(_NORMAL)
+            if request.op is Op.MCP:
+                await self._reply(McpReply(await self._mcp.answer(request.payload, session)))
+            else:
+                await self._reply(await self._table.call(session, request))
+            if session.closing is not None:
+                raise _Hangup(_INTERNAL_ERROR, "the session has ended")
+
+    def _decode(self, message: Message) -> Request:
+        text: str | None = message.get("text")
+        if text is None:
+            raise _refused(
+                ErrorCode.INVALID_JSON, "binary frames are not spoken here: send JSON in text frames"
+            )
+        limit = self._max_frame_bytes
+        if len(text) * 4 > limit and len(text.encode()) > limit:  # a character takes 1 to 4 bytes
+            raise _refused(
+                ErrorCode.VALIDATION_ERROR,
+                f"the frame exceeds this server's limit of {limit} bytes",
+                {"reason": Reason.TOO_LARGE.value, "max_frame_bytes": limit},
+            )
+        return openenv.decode_request(text)
+
+    async def _reply(self, reply: Reply) -> None:
+        try:
+            text = openenv.encode_reply(reply)
+        except (TypeError, ValueError, RecursionError) as error:
+            logger.warning("a reply has no JSON form: %s", error)
+            message = f"the environment's reply cannot be sent: {error}"
+            text = openenv.encode_reply(ErrorReply(ErrorCode.EXECUTION_ERROR, message))
+        await self._send({"type": "websocket.send", "text": text})
+
+
+def _refused(code: ErrorCode, message: str, details: dict[str, Any] | None = None) -> openenv.FrameError:
+    return openenv.FrameError(ErrorReply(code, message, details or {}))

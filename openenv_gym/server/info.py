@@ -1,0 +1,64 @@
+"""What a server tells about itself and its environment: ``/health``, ``/schema``, ``/metadata``."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from openenv_gym.errors import EnvironmentFailedError
+from openenv_gym.models import EnvironmentMetadata
+from openenv_gym.server.definition import EnvironmentDefinition
+from openenv_gym.server.enquiries import Enquiries
+from openenv_gym.server.executors import Runaways
+from openenv_gym.server.replies import json_response, problem
+from openenv_gym.server.sessions import SessionTable
+from openenv_gym.server.types import HealthResponse, HealthStatus, Problem, SchemaResponse
+from openenv_gym.wire.messages import ErrorReply
+
+
+def info_router(
+    definition: EnvironmentDefinition, table: SessionTable, enquiries: Enquiries, runaways: Runaways
+) -> APIRouter:
+    """Build the three routes.
+
+    Args:
+        definition: The environment.
+        table: Whether the server is draining.
+        enquiries: Where metadata comes from.
+        runaways: How many calls hang beyond their deadline.
+    """
+    router = APIRouter()
+    # As OpenEnv's server does, `reset_observation` is always given, also where it is no model of its own.
+    schemas = SchemaResponse(
+        action=definition.action_cls.model_json_schema(),
+        observation=definition.observation_cls.model_json_schema(),
+        state=definition.state_cls.model_json_schema(),
+        reset_observation=definition.reset_observation_cls.model_json_schema(),
+    )
+
+    @router.get(
+        "/health", tags=["Health"], responses={200: {"model": HealthResponse}, 503: {"model": Problem}}
+    )
+    async def health() -> Response:
+        """Say whether new sessions are welcome; 503 while draining or when too many calls hang."""
+        if table.draining:
+            return json_response({"status": HealthStatus.UNHEALTHY, "detail": "draining"}, 503)
+        if not runaways.healthy:
+            detail = f"{runaways.count} calls hang beyond their deadline and cannot be stopped: restart me"
+            return json_response({"status": HealthStatus.UNHEALTHY, "detail": detail}, 503)
+        return json_response({"status": HealthStatus.HEALTHY})
+
+    @router.get("/schema", tags=["Schema"])
+    async def schema() -> SchemaResponse:
+        """Give the JSON Schemas of actions, observations and state."""
+        return schemas
+
+    @router.get("/metadata", tags=["Environment Info"], responses={200: {"model": EnvironmentMetadata}})
+    async def metadata() -> Response:
+        """Give the environment's name, description, version and so on."""
+        try:
+            return json_response(await enquiries.metadata())
+        except EnvironmentFailedError as error:
+            return problem(ErrorReply(error.code, str(error), error.details))
+
+    return router

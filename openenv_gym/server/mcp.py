@@ -1,0 +1,157 @@
+"""MCP's JSON-RPC: the session calls every server answers; tools are the environment's own business."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from openenv_gym.server.replies import json_response
+from openenv_gym.server.session import Session, SessionKind
+from openenv_gym.server.sessions import SessionRefused, SessionTable
+from openenv_gym.wire import json_codec
+from openenv_gym.wire.messages import ErrorReply, McpReply, Op, Request
+
+# JSON-RPC 2.0, section 5.1.
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+SERVER_ERROR = -32000
+
+_CREATE = "openenv/session/create"
+_CLOSE = "openenv/session/close"
+
+
+class McpService:
+    """Answers JSON-RPC requests, from ``POST /mcp`` and from ``mcp`` frames alike.
+
+    Args:
+        table: Where sessions live.
+    """
+
+    def __init__(self, table: SessionTable) -> None:
+        self._table = table
+
+    async def answer(self, message: Any, session: Session | None = None) -> dict[str, Any]:
+        """Answer one request.
+
+        Args:
+            message: The decoded request, of any shape.
+            session: The session of the connection it came over, if it came over one.
+
+        Returns:
+            A JSON-RPC response; failures are responses too.
+        """
+        problem = _problem_with(message)
+        if problem is not None:
+            return error(None, INVALID_REQUEST, f"Invalid request: {problem}")
+        request_id, params = message.get("id"), message.get("params", {})
+        if message["method"] == _CREATE:
+            return await self._create(request_id, session)
+        if message["method"] == _CLOSE:
+            return await self._close(request_id, params.get("session_id"), session)
+        try:
+            return await self._ask_environment(message, params, session)
+        except SessionRefused as refused:
+            return _refusal(request_id, refused.reply)
+
+    async def _create(self, request_id: Any, session: Session | None) -> dict[str, Any]:
+        if session is None:
+            try:
+                session = await self._table.open(SessionKind.MCP)
+            except SessionRefused as refused:
+                return _refusal(request_id, refused.reply)
+        return result(request_id, {"session_id": session.id})
+
+    async def _close(self, request_id: Any, target: Any, session: Session | None) -> dict[str, Any]:
+        if not isinstance(target, str) or not target:
+            return error(request_id, INVALID_PARAMS, "Invalid params: 'session_id' is required")
+        if session is not None and session.id == target:
+            text = "a session cannot be closed from its own WebSocket by MCP: send a 'close' frame"
+            return error(request_id, INVALID_REQUEST, text)
+        try:
+            found = self._table.find(target)
+        except SessionRefused:
+            return error(request_id, INVALID_PARAMS, "Unknown session_id")
+        if found.attached:
+            found.close_on_detach = True
+            return result(request_id, {"session_id": target, "closed": False, "closing": True})
+        await self._table.close(found, "its client closed it")
+        return result(request_id, {"session_id": target, "closed": True})
+
+    async def _ask_environment(
+        self, message: dict[str, Any], params: dict[str, Any], session: Session | None
+    ) -> dict[str, Any]:
+        """Pass a request on to the environment: of this connection, of ``session_id``, or a passing one."""
+        if session is not None:
+            return await self._forward(message, session)
+        if "session_id" in params:
+            target = params["session_id"]
+            if not isinstance(target, str):
+                return error(message.get("id"), INVALID_PARAMS, "Invalid params: 'session_id' is a string")
+            named = self._table.find(target)
+            rest = {name: value for name, value in params.items() if name != "session_id"}
+            return await self._forward({**message, "params": rest}, named)
+        passing = await self._table.open(SessionKind.MCP)
+        try:
+            return await self._forward(message, passing)
+        finally:
+            await self._table.close(passing, "its one MCP request is answered")
+
+    async def _forward(self, message: dict[str, Any], session: Session) -> dict[str, Any]:
+        reply = await self._table.call(session, Request(Op.MCP, message))
+        if isinstance(reply, McpReply):
+            return reply.data
+        if isinstance(reply, ErrorReply):
+            return _refusal(message.get("id"), reply)
+        return error(message.get("id"), INTERNAL_ERROR, "the environment gave no MCP answer")
+
+
+def mcp_router(service: McpService) -> APIRouter:
+    """Build ``POST /mcp``. As JSON-RPC has it, its failures come with status 200."""
+    router = APIRouter(tags=["MCP"])
+
+    @router.post("/mcp", summary="Call MCP by JSON-RPC 2.0")
+    async def mcp(request: HttpRequest) -> Response:
+        try:
+            message = json_codec.decode(await request.body())
+        except json_codec.InvalidJSONError as invalid:
+            return json_response(error(None, PARSE_ERROR, f"Parse error: {invalid}"))
+        return json_response(await service.answer(message))
+
+    return router
+
+
+def result(request_id: Any, value: Any) -> dict[str, Any]:
+    """Build a successful response."""
+    return {"jsonrpc": "2.0", "id": request_id, "result": value}
+
+
+def error(request_id: Any, code: int, message: str, data: Any = None) -> dict[str, Any]:
+    """Build an error response."""
+    return {"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": message, "data": data}}
+
+
+def _refusal(request_id: Any, reply: ErrorReply) -> dict[str, Any]:
+    return error(request_id, SERVER_ERROR, reply.message, {"code": str(reply.code), **reply.details})
+
+
+def _problem_with(message: Any) -> str | None:
+    """Say what keeps a value from being a JSON-RPC request; ``None`` if nothing does."""
+    if not isinstance(message, dict):
+        return "a request is one JSON object"
+    if message.get("jsonrpc") != "2.0":
+        return "'jsonrpc' must be '2.0'"
+    if not isinstance(message.get("method"), str):
+        return "'method' must be a string"
+    if not isinstance(message.get("params", {}), dict):
+        return "'params' must be an object"
+    request_id = message.get("id")
+    if request_id is not None and (isinstance(request_id, bool) or not isinstance(request_id, str | int)):
+        return "'id' must be a string or an integer"
+    if unknown := sorted(message.keys() - {"jsonrpc", "method", "params", "id"}):
+        return f"unknown members: {', '.join(unknown)[:200]}"
+    return None

@@ -1,0 +1,112 @@
+"""One session: an environment behind its executor, and the state machine that guards it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable
+from enum import StrEnum
+
+from openenv_gym.server.executors import Executor
+from openenv_gym.wire.messages import ErrorCode, ErrorReply, Op, Reason, Reply, Request
+from openenv_gym.wire.server_session import ServerSession, Stage
+
+logger = logging.getLogger(__name__)
+
+
+class SessionKind(StrEnum):
+    """What a session was opened over. Only a WebSocket's ends by itself when its connection does."""
+
+    WEBSOCKET = "websocket"
+    HTTP = "http"
+    MCP = "mcp"
+
+
+class Session:
+    """One environment and everything a transport needs to drive it.
+
+    Args:
+        session_id: Its unguessable name; whoever knows it may use the session.
+        kind: What it was opened over.
+        executor: Where its environment runs.
+        lenient: Let the environment judge a step before reset or after done.
+        clock: Monotonic seconds.
+
+    Attributes:
+        attached: Whether a WebSocket holds the session now.
+        close_on_detach: Close as soon as that WebSocket lets go.
+        closing: The task that closes the session, once it runs.
+        last_activity: When its last call began or ended, by ``clock``.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        kind: SessionKind,
+        executor: Executor,
+        *,
+        lenient: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        self.id = session_id
+        self.kind = kind
+        self.executor = executor
+        self.attached = kind is SessionKind.WEBSOCKET
+        self.close_on_detach = kind is SessionKind.WEBSOCKET
+        self.closing: asyncio.Task[None] | None = None
+        self._machine = ServerSession(lenient=lenient)
+        self._clock = clock
+        self.opened = self.last_activity = clock()
+
+    @property
+    def label(self) -> str:
+        """A name fit for logs: says which session, gives nobody the session."""
+        return hashlib.sha256(self.id.encode()).hexdigest()[:10]
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call is running."""
+        return self._machine.busy
+
+    @property
+    def ended(self) -> bool:
+        """Whether no further call can succeed."""
+        return self._machine.stage is Stage.CLOSED or not self.executor.usable
+
+    @property
+    def step_count(self) -> int:
+        """Steps answered in the current episode."""
+        return self._machine.steps
+
+    async def handle(self, request: Request, timeout: float) -> Reply:
+        """Run one call, or say why it may not run now.
+
+        Args:
+            request: The call.
+            timeout: Seconds after which the executor gives the call, and with it the session, up.
+        """
+        refusal = self._machine.begin(request.op)
+        if refusal is not None:
+            return refusal
+        self.last_activity = self._clock()
+        try:
+            reply = await self.executor.handle(request, timeout)
+        except Exception as error:  # ours: executors report the environment's own as replies
+            logger.exception("session %s: the executor failed in %s", self.label, request.op)
+            reply = _crashed(request.op, error)
+        except BaseException:  # cancelled: nobody knows what the environment is doing now
+            self.end()
+            raise
+        self._machine.finish(request.op, reply)
+        self.last_activity = self._clock()
+        return reply
+
+    def end(self) -> None:
+        """Refuse every further call. The environment itself is closed by the session table."""
+        self._machine.close()
+
+
+def _crashed(op: Op, error: Exception) -> ErrorReply:
+    message = f"the server failed in {op}: {type(error).__name__}: {error}"
+    return ErrorReply(ErrorCode.EXECUTION_ERROR, message, {"reason": Reason.CRASHED.value})

@@ -1,0 +1,313 @@
+"""The session table: the one place where every transport opens, finds and closes sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from openenv_gym.errors import EnvironmentFailedError
+from openenv_gym.server.executors import Executor
+from openenv_gym.server.session import Session, SessionKind
+from openenv_gym.server.settings import ServerSettings
+from openenv_gym.server.types import ServerCapacityStatus, SessionInfo
+from openenv_gym.wire.messages import ErrorCode, ErrorReply, Reason, Reply, Request
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER = 5.0
+"""Seconds after which a client refused for capacity may sensibly try again."""
+
+_REMEMBERED_CLOSED_IDS = 4096
+
+
+class SessionRefused(Exception):
+    """A session could not be opened, attached or found; ``reply`` is the answer the client deserves."""
+
+    def __init__(self, reply: ErrorReply) -> None:
+        super().__init__(reply.message)
+        self.reply = reply
+
+
+class SessionTable:
+    """Holds the sessions of one server, whichever transport they came over.
+
+    A session keeps its slot until its environment has closed (or ``close_timeout`` has passed), so that an
+    environment which allows one instance never gets two; who opens meanwhile waits for that slot. All
+    methods belong to the server's event loop.
+
+    Args:
+        make_executor: Builds the executor of a new session.
+        capacity: Sessions at once.
+        settings: Timeouts.
+        environment_name: For messages.
+        lenient: Let environments judge a step before reset or after done.
+        clock: Monotonic seconds.
+
+    Attributes:
+        draining: Whether the server is shutting down: no new session, no new call.
+    """
+
+    def __init__(
+        self,
+        make_executor: Callable[[], Executor],
+        *,
+        capacity: int,
+        settings: ServerSettings,
+        environment_name: str,
+        lenient: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.capacity = capacity
+        self.draining = False
+        self._make_executor = make_executor
+        self._settings = settings
+        self._environment_name = environment_name
+        self._lenient = lenient
+        self._clock = clock
+        self._sessions: dict[str, Session] = {}
+        self._closed_ids: OrderedDict[str, None] = OrderedDict()
+        self._running = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+        self._reaper: asyncio.Task[None] | None = None
+
+    # --- opening ---------------------------------------------------------------------------------------
+
+    async def open(self, kind: SessionKind) -> Session:
+        """Open a session; its environment is constructed, not reset.
+
+        Raises:
+            SessionRefused: Every slot is taken, the environment could not be constructed, or the server is
+                shutting down.
+        """
+        await self._await_slot(kind)
+        session = Session(
+            secrets.token_urlsafe(24),
+            kind,
+            self._make_executor(),
+            lenient=self._lenient,
+            clock=self._clock,
+        )
+        self._sessions[session.id] = session
+        try:
+            await session.executor.open(self._settings.open_timeout)
+        except EnvironmentFailedError as error:
+            logger.warning("session %s could not be opened: %s", session.label, error)
+            await self.close(session, "its environment could not be made")
+            raise SessionRefused(ErrorReply(error.code, str(error), error.details)) from error
+        except BaseException:  # the client left meanwhile
+            self.close_soon(session, "its client left while it was being opened")
+            raise
+        if self.draining:
+            await self.close(session, "the server is shutting down")
+            raise SessionRefused(_draining())
+        logger.info("session %s opened over %s, %d of %d", session.label, kind, self.active, self.capacity)
+        self._start_reaper()
+        return session
+
+    async def _await_slot(self, kind: SessionKind) -> None:
+        """Return once a slot is free; wait only for sessions that are already closing."""
+        while True:
+            if self.draining:
+                raise SessionRefused(_draining())
+            sessions = self._sessions.values()
+            if kind is not SessionKind.WEBSOCKET:
+                quota = max(1, self.capacity // 4)
+                sessions_of_quota = [session for session in sessions if not session.attached]
+                full, limit = len(sessions_of_quota) >= quota, quota
+                closing = {session.closing for session in sessions_of_quota if session.closing is not None}
+            else:
+                full, limit = False, self.capacity
+                closing = set()
+            if not full and len(sessions) < self.capacity:
+                return
+            closing |= {session.closing for session in sessions if session.closing is not None}
+            if not closing:
+                raise SessionRefused(self._capacity_error(limit))
+            await asyncio.wait(closing, return_when=asyncio.FIRST_COMPLETED)
+
+    # --- finding and using ------------------------------------------------------------------------------
+
+    def find(self, session_id: str) -> Session:
+        """Look up an open session.
+
+        Raises:
+            SessionRefused: There is none, or no longer.
+        """
+        session = self._sessions.get(session_id)
+        if session is not None and session.closing is None:
+            return session
+        if session is not None or session_id in self._closed_ids:
+            message = "the session has ended: it was closed, failed or idled too long; open a new one"
+            raise SessionRefused(_session_error(message, Reason.CLOSED))
+        raise SessionRefused(_session_error("Unknown session_id: open a session first", None))
+
+    def attach(self, session_id: str) -> Session:
+        """Give a WebSocket hold of an open session.
+
+        Raises:
+            SessionRefused: There is no such session, or another WebSocket holds it.
+        """
+        session = self.find(session_id)
+        if session.attached:
+            raise SessionRefused(_session_error("the session already has an attached WebSocket", Reason.BUSY))
+        session.attached = True
+        return session
+
+    def detach(self, session: Session, why: str) -> asyncio.Task[None] | None:
+        """Let go of a session: a WebSocket's own is closed, another's lives on until it idles out.
+
+        Returns:
+            The closing task, if the session is being closed.
+        """
+        session.attached = False
+        session.last_activity = self._clock()
+        if session.close_on_detach or session.ended:
+            return self.close_soon(session, why)
+        self._start_reaper()
+        return None
+
+    async def call(self, session: Session, request: Request, timeout: float | None = None) -> Reply:
+        """Run one call on a session; a call that ends the session closes it.
+
+        Args:
+            session: An open session.
+            request: The call.
+            timeout: Seconds, at most the server's own ``step_timeout``.
+        """
+        if self.draining:
+            return _draining()
+        limit = self._settings.step_timeout
+        self._running += 1
+        self._quiet.clear()
+        try:
+            reply = await session.handle(request, limit if timeout is None else min(timeout, limit))
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._quiet.set()
+        if session.ended:
+            self.close_soon(session, f"its last {request.op} ended it")
+        return reply
+
+    # --- closing ----------------------------------------------------------------------------------------
+
+    def close_soon(self, session: Session, why: str) -> asyncio.Task[None]:
+        """Close a session in the background; the same task for every call."""
+        if session.closing is None:
+            session.end()
+            self._closed_ids[session.id] = None
+            while len(self._closed_ids) > _REMEMBERED_CLOSED_IDS:
+                self._closed_ids.popitem(last=False)
+            session.closing = asyncio.create_task(self._close(session, why))
+        return session.closing
+
+    async def close(self, session: Session, why: str) -> None:
+        """Close a session and wait until its slot is free, at most ``close_timeout`` seconds."""
+        # Shielded: whoever waits may be cancelled, the environment is closed all the same.
+        await asyncio.shield(self.close_soon(session, why))
+
+    async def _close(self, session: Session, why: str) -> None:
+        try:
+            await session.executor.close(self._settings.close_timeout)
+        finally:
+            del self._sessions[session.id]
+        logger.info("session %s closed: %s, %d of %d", session.label, why, self.active, self.capacity)
+
+    def expire_idle(self) -> list[asyncio.Task[None]]:
+        """Start closing every session that has idled too long without a connection."""
+        now = self._clock()
+        idle = [
+            session
+            for session in self._sessions.values()
+            if session.closing is None
+            and not session.attached
+            and not session.busy
+            and now - session.last_activity >= self._settings.idle_timeout
+        ]
+        return [self.close_soon(session, "it idled too long") for session in idle]
+
+    def _start_reaper(self) -> None:
+        if (self._reaper is None or self._reaper.done()) and self._has_detached():
+            self._reaper = asyncio.create_task(self._reap())
+
+    def _has_detached(self) -> bool:
+        return any(not session.attached for session in self._sessions.values())
+
+    async def _reap(self) -> None:
+        while self._has_detached():
+            await asyncio.sleep(self._settings.idle_timeout / 8)
+            self.expire_idle()
+
+    # --- shutting down ----------------------------------------------------------------------------------
+
+    async def drain(self, grace: float) -> None:
+        """Refuse new sessions and calls, give running calls ``grace`` seconds, then close every session."""
+        self.draining = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._quiet.wait(), grace)
+        if self._running:
+            logger.warning("%d calls are still running after the grace of %g s", self._running, grace)
+        if self._reaper is not None:
+            self._reaper.cancel()
+        closing = [self.close_soon(session, "the server is shutting down") for session in self._open()]
+        closing += [session.closing for session in self._sessions.values() if session.closing is not None]
+        if closing:
+            await asyncio.wait(closing)
+
+    def _open(self) -> list[Session]:
+        return [session for session in self._sessions.values() if session.closing is None]
+
+    # --- telling ----------------------------------------------------------------------------------------
+
+    @property
+    def active(self) -> int:
+        """Sessions that hold a slot: open, being opened, or being closed."""
+        return len(self._sessions)
+
+    def status(self) -> ServerCapacityStatus:
+        """Tell how full the table is."""
+        return ServerCapacityStatus.from_counts(self.active, self.capacity)
+
+    def info(self, session_id: str) -> SessionInfo | None:
+        """Describe an open session; ``None`` where there is none."""
+        session = self._sessions.get(session_id)
+        if session is None or session.closing is not None:
+            return None
+        epoch = time.time() - self._clock()
+        return SessionInfo(
+            session_id=session.id,
+            created_at=epoch + session.opened,
+            last_activity_at=epoch + session.last_activity,
+            step_count=session.step_count,
+            environment_type=self._environment_name,
+        )
+
+    def _capacity_error(self, limit: int) -> ErrorReply:
+        message = f"Server at capacity: {self.active} of {self.capacity} sessions are open"
+        if limit < self.capacity:
+            message += f" and all {limit} slots for sessions without a connection are taken"
+        details = {
+            "active_sessions": self.active,
+            "max_sessions": self.capacity,
+            "retry_after": RETRY_AFTER,
+        }
+        return ErrorReply(ErrorCode.CAPACITY_REACHED, message, details)
+
+
+def _session_error(message: str, reason: Reason | None) -> ErrorReply:
+    details = {} if reason is None else {"reason": reason.value}
+    return ErrorReply(ErrorCode.SESSION_ERROR, message, details)
+
+
+def _draining() -> ErrorReply:
+    return ErrorReply(
+        ErrorCode.SESSION_ERROR,
+        "the server is shutting down",
+        {"reason": Reason.DRAINING.value, "retry_after": RETRY_AFTER},
+    )
