@@ -147,7 +147,8 @@ def test_stop_ends_a_start_in_another_thread(provide):
     provider = provide("mute", stop_grace=0.1)
     with ThreadPoolExecutor(1) as pool:
         start = pool.submit(provider.start, SPEC)
-    XX        provider.stop()
+        wait_until_running(provider)
+        provider.stop()
         with pytest.raises(StartupError, match="stopped while it was starting"):
             start.result()
 
