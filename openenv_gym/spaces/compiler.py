@@ -1,0 +1,313 @@
+"""From an expanded JSON Schema to a tree of codecs, once per schema.
+
+What Gymnasium has no shape for - maps, values of any type, recursion, ``pattern``, ``multipleOf`` and every
+keyword this module does not know - becomes JSON text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box
+
+from openenv_gym.errors import SchemaError
+from openenv_gym.spaces.container_codecs import ArrayCodec, RecordCodec, RecordField, TupleCodec
+from openenv_gym.spaces.exact_codecs import exact_codec
+from openenv_gym.spaces.hints import space_from_hint
+from openenv_gym.spaces.json_text import JsonText
+from openenv_gym.spaces.json_text_codec import JsonTextCodec
+from openenv_gym.spaces.scalar_codecs import (
+    INT64,
+    AbsentCodec,
+    BooleanCodec,
+    EnumCodec,
+    IntegerCodec,
+    IntegerRangeCodec,
+    NumberCodec,
+    TextCodec,
+)
+from openenv_gym.spaces.schema import Schema
+from openenv_gym.spaces.text import Text
+from openenv_gym.spaces.union_codec import UnionCodec
+from openenv_gym.spaces.value_codec import ABSENT, Misfit, ValueCodec
+
+#: Widest range of integers that becomes a ``Discrete``; a wider one becomes a ``Box``.
+MAX_DISCRETE = 2**31
+
+#: The field of a record that takes what its schema allows and does not name.
+EXTRAS = "additional_properties"
+
+_KNOWN = {
+    "string": {"minLength", "maxLength", "format"},
+    "boolean": set(),
+    "null": set(),
+    "integer": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"},
+    "number": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"},
+    "array": {"items", "prefixItems", "minItems", "maxItems", "uniqueItems", "shape", "dtype"},
+    "object": {"properties", "required", "additionalProperties"},
+}
+# Keywords that constrain a value; any other is somebody's annotation.
+_CONSTRAINTS = frozenset(
+    ["$ref", "allOf", "anyOf", "oneOf", "enum", "const", "type", "not", "if", "then", "else", "multipleOf", "pattern", "format", "contentEncoding", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "items", "prefixItems", "contains", "minContains", "maxContains", "minItems", "maxItems", "uniqueItems", "unevaluatedItems", "properties", "required", "additionalProperties", "patternProperties", "propertyNames", "minProperties", "maxProperties", "dependentRequired", "dependentSchemas", "dependencies", "unevaluatedProperties"]
+)
+# Formats that admit any text: they say how to show it, or what it becomes.
+_FREE_FORMATS = frozenset({None, "binary", "multi-line", "password", "path", "textarea"})
+
+
+class Compiler:
+    """Builds codecs for the schemas of one document.
+
+    Args:
+        max_text_length: Bound, in characters, of texts whose schema gives none.
+    """
+
+    def __init__(self, max_text_length: int) -> None:
+        self._max_text_length = max_text_length
+        self._by_type: dict[str, Callable[[Mapping[str, Any], str], ValueCodec]] = {
+            "string": self._string,
+            "boolean": lambda schema, path: BooleanCodec(),
+            "null": lambda schema, path: EnumCodec([None]),
+            "integer": self._integer,
+            "number": self._number,
+            "array": self._array,
+            "object": self._object,
+        }
+
+    def compile(self, schema: Schema, path: str = "") -> ValueCodec:
+        """Build the codec of one schema.
+
+        Args:
+            schema: An expanded schema (:func:`openenv_gym.spaces.schema.expand`).
+            path: Where it is, for error messages.
+
+        Raises:
+            SchemaError: The schema admits no value, or is malformed; the message names the path.
+        """
+        try:
+            return self._compile(schema, path)
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            if isinstance(error, SchemaError):
+                raise
+            raise SchemaError(f"{path or 'schema'}: malformed JSON Schema: {error}") from error
+
+    def record(
+        self, schema: Mapping[str, Any], path: str = "", ignored: Collection[str] = (), lenient: bool = False
+    ) -> RecordCodec:
+        """Build the codec of an object with named fields.
+
+        Args:
+            schema: An expanded schema with ``properties``.
+            path: Where it is, for error messages.
+            ignored: Properties that are no part of the space.
+            lenient: Whether any field may be missing, and unnamed ones may come.
+
+        Raises:
+            SchemaError: As :meth:`compile`.
+        """
+        required = set() if lenient else set(schema.get("required", ()))
+        fields = {
+            name: self._field(subschema, name in required, f"{path}.{name}" if path else name)
+            for name, subschema in schema.get("properties", {}).items()
+            if name not in ignored
+        }
+        extras = None
+        additional = schema.get("additionalProperties", False)
+        if additional is not False or lenient:
+            extras = EXTRAS
+            while extras in fields:
+                extras += "_"
+            extras_schema = {
+                "type": "object",
+                "properties": dict.fromkeys((*fields, *ignored), False),
+                "additionalProperties": additional or lenient,
+            }
+            fields[extras] = RecordField(self._json_text(extras_schema))
+        return RecordCodec(fields, ignored=ignored, extras=extras)
+
+    def exact_record(self, schema: Mapping[str, Any], ignored: Collection[str]) -> RecordCodec:
+        """Build the codec of an object whose ``gymnasium_space`` hint describes it without some fields.
+
+        Raises:
+            SchemaError: The hint is not of a ``Dict``.
+        """
+        codec = exact_codec(space_from_hint(schema["gymnasium_space"]))
+        if not isinstance(codec, RecordCodec):
+            raise SchemaError(f"the gymnasium_space of a whole object must be a Dict, got {codec.space}")
+        return RecordCodec(codec.fields, ignored=ignored, space=codec.space)
+
+    def _compile(self, schema: Schema, path: str) -> ValueCodec:
+        if isinstance(schema, bool):
+            if not schema:
+                raise SchemaError(f"{path or 'schema'}: the schema 'false' admits no value")
+            return self._json_text(schema)
+        if "gymnasium_space" in schema:
+            return exact_codec(space_from_hint(schema["gymnasium_space"]))
+        if "const" in schema:
+            return EnumCodec([schema["const"]])
+        if "enum" in schema:
+            if not schema["enum"]:
+                raise SchemaError(f"{path or 'schema'}: an empty enum admits no value")
+            return EnumCodec(schema["enum"])
+        constraints = _CONSTRAINTS & schema.keys()
+        for keyword in ("anyOf", "oneOf"):
+            if constraints == {keyword}:
+                return self._union(schema[keyword], path)
+        if not constraints:
+            return self._json_text(True)
+        kind = schema.get("type")
+        if isinstance(kind, list):
+            return self._union([{**schema, "type": name} for name in kind], path)
+        if kind is None or constraints - {"type"} - _KNOWN.get(kind, set()):
+            return self._json_text(schema)
+        if kind not in self._by_type:
+            raise SchemaError(f"{path or 'schema'}: unknown type {kind!r}")
+        return self._by_type[kind](schema, path)
+
+    def _json_text(self, schema: Schema) -> ValueCodec:
+        return JsonTextCodec(JsonText(schema, self._max_text_length))
+
+    def _field(self, subschema: Schema, is_required: bool, path: str) -> RecordField:
+        """A field that may be missing gets its default, or, without one, a branch for being left out."""
+        branches = self._branches(subschema, path)
+        default = subschema.get("default", ABSENT) if isinstance(subschema, Mapping) else ABSENT
+        if is_required:
+            return RecordField(either(branches))
+        codec = either(branches)
+        if default is not ABSENT:
+            try:
+                codec.decode(default)
+            except Misfit:
+                pass  # pydantic checks no defaults: `field: str = None` is one that its schema refuses
+            else:
+                return RecordField(codec, default)
+        return RecordField(either([*branches, AbsentCodec(default)]))
+
+    def _branches(self, schema: Schema, path: str) -> list[ValueCodec]:
+        """The codecs of a schema's forms, so that another can join them in one flat union."""
+        codec = self.compile(schema, path)
+        return list(codec.branches) if isinstance(codec, UnionCodec) else [codec]
+
+    def _union(self, subschemas: list[Schema], path: str) -> ValueCodec:
+        branches: list[ValueCodec] = []
+        seen: list[Schema] = []
+        for subschema in subschemas:
+            if subschema is False or subschema in seen:
+                continue
+            seen.append(subschema)
+            branches += self._branches(subschema, path)
+        if not branches:
+            raise SchemaError(f"{path or 'schema'}: no alternative admits a value")
+        if any(isinstance(branch, JsonTextCodec) and branch.space.schema is True for branch in branches):
+            return self._json_text(True)
+        return either(branches)
+
+    def _string(self, schema: Mapping[str, Any], path: str) -> ValueCodec:
+        if schema.get("format") not in _FREE_FORMATS:
+            return self._json_text(schema)
+        shortest = schema.get("minLength", 0)
+        longest = schema.get("maxLength", max(shortest, self._max_text_length))
+        _require_range(path, "text length", shortest, longest)
+        return TextCodec(Text(longest, min_length=shortest))
+
+    def _integer(self, schema: Mapping[str, Any], path: str) -> ValueCodec:
+        low, high = _bound(schema, "minimum", math.ceil), _bound(schema, "maximum", math.floor)
+        above, below = (
+            _bound(schema, "exclusiveMinimum", math.floor),
+            _bound(schema, "exclusiveMaximum", math.ceil),
+        )
+        low = max(
+            (bound for bound in (low, None if above is None else above + 1) if bound is not None),
+            default=None,
+        )
+        high = min(
+            (bound for bound in (high, None if below is None else below - 1) if bound is not None),
+            default=None,
+        )
+        if low is not None and high is not None:
+            _require_range(path, "integer", low, high)
+            if high - low < MAX_DISCRETE:
+                return IntegerRangeCodec(low, high)
+        if (low is not None and low > INT64.max) or (high is not None and high < INT64.min):
+            return self._json_text(schema)
+        return IntegerCodec(low, high)
+
+    def _number(self, schema: Mapping[str, Any], path: str) -> ValueCodec:
+        low = max(
+            float(schema.get("minimum", -math.inf)),
+            math.nextafter(schema["exclusiveMinimum"], math.inf)
+            if "exclusiveMinimum" in schema
+            else -math.inf,
+        )
+        high = min(
+            float(schema.get("maximum", math.inf)),
+            math.nextafter(schema["exclusiveMaximum"], -math.inf)
+            if "exclusiveMaximum" in schema
+            else math.inf,
+        )
+        _require_range(path, "number", low, high)
+        return NumberCodec(low, high)
+
+    def _array(self, schema: Mapping[str, Any], path: str) -> ValueCodec:
+        if "shape" in schema and "dtype" in schema:
+            return exact_codec(_declared_box(schema))
+        if "prefixItems" in schema:
+            return self._tuple(schema, path)
+        item = self.compile(schema.get("items", True), f"{path}[]")
+        unique = bool(schema.get("uniqueItems", False))
+        if unique and not item.is_leaf:
+            return self._json_text(schema)  # a Sequence could not tell repeated items apart
+        shortest, longest = schema.get("minItems", 0), schema.get("maxItems")
+        _require_range(path, "array length", shortest, math.inf if longest is None else longest)
+        return ArrayCodec(item, min_length=shortest, max_length=longest, unique=unique)
+
+    def _tuple(self, schema: Mapping[str, Any], path: str) -> ValueCodec:
+        places = schema["prefixItems"]
+        ends_there = schema.get("items") is False or schema.get("maxItems") == len(places)
+        if not ends_there or schema.get("minItems") != len(places) or schema.get("uniqueItems"):
+            return self._json_text(schema)
+        return TupleCodec([self.compile(part, f"{path}[{index}]") for index, part in enumerate(places)])
+
+    def _object(self, schema: Mapping[str, Any], path: str) -> ValueCodec:
+        return self.record(schema, path) if is_record(schema) else self._json_text(schema)
+
+
+def is_record(schema: Schema) -> bool:
+    """Whether a schema is of an object with named fields, rather than of a map or something else."""
+    if not isinstance(schema, Mapping) or schema.get("type") != "object":
+        return False
+    if _CONSTRAINTS & schema.keys() - {"type"} - _KNOWN["object"]:
+        return False
+    properties = schema.get("properties")
+    if properties is None:
+        return schema.get("additionalProperties") is False
+    return set(schema.get("required", ())) <= properties.keys()
+
+
+def either(branches: list[ValueCodec]) -> ValueCodec:
+    """The codec of a value that takes one of these forms."""
+    return branches[0] if len(branches) == 1 else UnionCodec(branches)
+
+
+def _bound(schema: Mapping[str, Any], keyword: str, rounding: Callable[[float], int]) -> int | None:
+    bound = schema.get(keyword)
+    return None if bound is None or math.isinf(bound) else rounding(bound)
+
+
+def _require_range(path: str, noun: str, low: float, high: float) -> None:
+    if low > high:
+        raise SchemaError(f"{path or 'schema'}: no {noun} is within [{low}, {high}]")
+
+
+def _declared_box(schema: Mapping[str, Any]) -> Box:
+    """The Box of an array schema that states ``shape`` and ``dtype``, bounded as its innermost items are."""
+    dtype = np.dtype(schema["dtype"])
+    items = schema.get("items", {})
+    while isinstance(items, Mapping) and "items" in items:
+        items = items["items"]
+    bounds = items if isinstance(items, Mapping) else {}
+    limits = (-math.inf, math.inf) if dtype.kind == "f" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    low, high = bounds.get("minimum", limits[0]), bounds.get("maximum", limits[1])
+    return Box(low, high, tuple(schema["shape"]), dtype.type)

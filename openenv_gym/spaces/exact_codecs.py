@@ -1,0 +1,155 @@
+"""Codecs over spaces that a schema gives exactly, by a ``gymnasium_space`` hint or by shape and dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
+
+from openenv_gym.errors import SchemaError
+from openenv_gym.spaces.container_codecs import ArrayCodec, RecordCodec, RecordField, TupleCodec
+from openenv_gym.spaces.scalar_codecs import TextCodec, exact_integer, integer_value
+from openenv_gym.spaces.value_codec import Misfit, ValueCodec
+
+
+class TensorCodec(ValueCodec):
+    """Numbers of one shape and dtype, as an array; in JSON as nested lists.
+
+    Values are converted to the declared dtype: floats may be rounded to a narrower float, since that is
+    what declaring it means. Integers that would overflow, or fractions for an integer dtype, are misfits.
+    """
+
+    is_leaf = False
+
+    def __init__(self, space: spaces.Box | spaces.MultiDiscrete | spaces.MultiBinary) -> None:
+        kinds = frozenset({list}) if space.shape else frozenset({int, float, bool})
+        super().__init__(space, kinds, f"numbers in {space}")
+        self._dtype = np.dtype(space.dtype)
+        self._shape = space.shape
+
+    def decode(self, value: Any) -> np.ndarray[Any, Any]:
+        try:
+            numbers = np.asarray(value)
+        except ValueError:  # ragged lists
+            raise Misfit(self.expects, value) from None
+        return self._checked(numbers, value).copy()
+
+    def encode(self, element: Any) -> Any:
+        try:
+            numbers = np.asarray(element)
+        except ValueError:
+            raise Misfit(self.expects, element) from None
+        return self._checked(numbers, element).tolist()
+
+    def _checked(self, numbers: np.ndarray[Any, Any], original: Any) -> np.ndarray[Any, Any]:
+        if numbers.size == 0 and numbers.shape == self._shape:
+            return np.empty(self._shape, self._dtype)
+        if numbers.shape != self._shape or numbers.dtype.kind not in "biuf":
+            raise Misfit(self.expects, original)
+        with np.errstate(invalid="ignore", over="ignore"):
+            converted = numbers.astype(self._dtype, copy=False)
+        # Equality after the round trip shows overflow and lost fractions; floats may be rounded, not overflow.
+        if self._dtype.kind != "f":
+            is_kept = np.array_equal(converted, numbers)
+        else:
+            is_kept = np.array_equal(np.isinf(converted), np.isinf(numbers))
+        if not is_kept or not self.space.contains(converted):
+            raise Misfit(self.expects, original)
+        return converted
+
+
+class DiscreteCodec(ValueCodec):
+    """An integer of a ``Discrete`` space, as it is."""
+
+    space: spaces.Discrete
+
+    def __init__(self, space: spaces.Discrete) -> None:
+        first, last = int(space.start), int(space.start) + int(space.n) - 1
+        super().__init__(space, frozenset({int, float}), f"an integer within [{first}, {last}]")
+        self._range = range(first, last + 1)
+
+    def decode(self, value: Any) -> np.integer[Any]:
+        integer = integer_value(value)
+        if integer is None or integer not in self._range:
+            raise Misfit(self.expects, value)
+        return self.space.dtype.type(integer)
+
+    def encode(self, element: Any) -> int:
+        integer = exact_integer(element)
+        if integer is None or integer not in self._range:
+            raise Misfit(self.expects, element)
+        return integer
+
+
+class StackCodec(ValueCodec):
+    """A ``Sequence(stack=True)``: an array of items, as one batched element."""
+
+    is_leaf = False
+
+    def __init__(self, item: ValueCodec, space: spaces.Sequence) -> None:
+        super().__init__(space, frozenset({list}), "an array")
+        self._item = item
+        self._items_space = batch_space(space.feature_space, 1)
+
+    def decode(self, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            raise Misfit(self.expects, value)
+        items = [self._item.decode(part) for part in value]
+        out = create_empty_array(self._item.space, len(items))
+        return concatenate(self._item.space, items, out) if items else out
+
+    def encode(self, element: Any) -> list[Any]:
+        return [self._item.encode(part) for part in iterate(self._items_space, element)]
+
+
+class TaggedCodec(ValueCodec):
+    """A ``OneOf`` space given exactly: in JSON the pair ``[index, value]``."""
+
+    is_leaf = False
+
+    def __init__(self, branches: list[ValueCodec], space: spaces.OneOf) -> None:
+        super().__init__(space, frozenset({list}), f"a pair [0 to {len(branches) - 1}, value]")
+        self._branches = branches
+
+    def decode(self, value: Any) -> tuple[np.int64, Any]:
+        branch, index = self._branch(value)
+        return np.int64(index), branch.decode(value[1])
+
+    def encode(self, element: Any) -> list[Any]:
+        branch, index = self._branch(element)
+        return [index, branch.encode(element[1])]
+
+    def _branch(self, pair: Any) -> tuple[ValueCodec, int]:
+        index = exact_integer(pair[0]) if isinstance(pair, list | tuple) and len(pair) == 2 else None
+        if index is None or not 0 <= index < len(self._branches):
+            raise Misfit(self.expects, pair)
+        return self._branches[index], index
+
+
+def exact_codec(space: spaces.Space[Any]) -> ValueCodec:
+    """The codec over a given space.
+
+    Raises:
+        SchemaError: Values of such a space have no JSON form here (``Graph``, custom spaces).
+    """
+    match space:
+        case spaces.Box() | spaces.MultiDiscrete() | spaces.MultiBinary():
+            return TensorCodec(space)
+        case spaces.Discrete():
+            return DiscreteCodec(space)
+        case spaces.Text():
+            return TextCodec(space)
+        case spaces.Dict():
+            fields = {name: RecordField(exact_codec(part)) for name, part in space.spaces.items()}
+            return RecordCodec(fields, space=space)
+        case spaces.Tuple():
+            return TupleCodec([exact_codec(part) for part in space.spaces], space)
+        case spaces.Sequence(stack=True):
+            return StackCodec(exact_codec(space.feature_space), space)
+        case spaces.Sequence():
+            return ArrayCodec(exact_codec(space.feature_space), space=space)
+        case spaces.OneOf():
+            return TaggedCodec([exact_codec(part) for part in space.spaces], space)
+    raise SchemaError(f"values of a {type(space).__name__} space have no JSON form here: {space}")

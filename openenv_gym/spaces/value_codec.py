@@ -1,0 +1,100 @@
+"""One node of a codec tree: a JSON value to an element of a gymnasium space, and back."""
+
+from __future__ import annotations
+
+import enum
+import reprlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from types import NoneType
+from typing import Any, ClassVar
+
+from gymnasium.spaces import Space
+
+
+class Absent(enum.Enum):
+    """The one value of this enum stands for a field that a JSON object does not have."""
+
+    ABSENT = "absent"
+
+
+ABSENT = Absent.ABSENT
+
+#: Every type a JSON value can have in Python.
+JSON_KINDS: frozenset[type] = frozenset({str, bool, int, float, NoneType, list, dict})
+
+
+class Misfit(Exception):
+    """A value does not fit its schema, or an element its space.
+
+    Args:
+        expected: What would have fitted, as a noun phrase.
+        actual: What came instead.
+    """
+
+    def __init__(self, expected: str, actual: Any) -> None:
+        super().__init__(expected, actual)
+        self.expected = expected
+        self.actual = actual
+        self._steps: list[str] = []
+
+    def under(self, step: str) -> Misfit:
+        """Prefix the path by one step (``.name`` or ``[3]``) while the error rises through a container."""
+        self._steps.append(step)
+        return self
+
+    @property
+    def path(self) -> str:
+        """Where the misfit is, for example ``repos[2].name``; empty for the whole value."""
+        return "".join(reversed(self._steps)).removeprefix(".")
+
+    def message(self, whole: str) -> str:
+        """Say where, what was expected and what came; ``whole`` names the value when the path is empty."""
+        actual = "nothing" if self.actual is ABSENT else f"{type(self.actual).__name__} {_short(self.actual)}"
+        return f"{self.path or whole}: expected {self.expected}, got {actual}"
+
+
+class ValueCodec(ABC):
+    """Translates the values of one subschema.
+
+    Attributes:
+        space: The gymnasium space of the elements.
+        kinds: The Python types of the JSON values that can possibly fit; unions choose their branch by it.
+        expects: What fits, as a noun phrase for error messages.
+    """
+
+    #: Whether an element is one immutable scalar or string, so that elements can be told apart by value.
+    is_leaf: ClassVar[bool] = True
+
+    def __init__(self, space: Space[Any], kinds: frozenset[type], expects: str) -> None:
+        self.space = space
+        self.kinds = kinds
+        self.expects = expects
+
+    @abstractmethod
+    def decode(self, value: Any) -> Any:
+        """Turn a JSON value into a fresh element of :attr:`space`.
+
+        Raises:
+            Misfit: The value does not fit the schema.
+        """
+
+    @abstractmethod
+    def encode(self, element: Any) -> Any:
+        """Turn an element of :attr:`space` into a JSON value.
+
+        Raises:
+            Misfit: The element is not in the space.
+        """
+
+    def text_fields(self, path: str) -> Iterator[str]:
+        """Yield the paths below ``path`` that are carried as JSON text."""
+        yield from ()
+
+
+_repr = reprlib.Repr()
+_repr.maxstring = _repr.maxother = 60
+
+
+def _short(value: Any) -> str:
+    return _repr.repr(value)
