@@ -163,6 +163,21 @@ class GitHost:
             raise ClosedError("the git host is not running")
         return asyncio.run_coroutine_threadsafe(self._import(source, name), self._loop).result()
 
+    def repositories(self) -> list[Repository]:
+        """Return all hosted repositories, oldest first.
+
+        Raises:
+            ClosedError: The host does not run.
+        """
+        if self._store is None or self._stopped:
+            raise ClosedError("the git host is not running")
+        return self._store.all()
+
+    def wait(self) -> None:
+        """Block until the host has ended."""
+        if self._thread is not None:
+            self._thread.join()
+
     def _run(self, listener: socket.socket, ready: Future[None]) -> None:
         try:
             with listener:

@@ -1,0 +1,43 @@
+"""`openenv-gym serve APP_OR_ENV`: runs an environment's server."""
+
+from __future__ import annotations
+
+import argparse
+
+from openenv_gym.errors import MissingExtraError
+
+summary = "run an environment's server"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare options and arguments."""
+    parser.add_argument(
+        "app",
+        metavar="APP_OR_ENV",
+        help="an installed environment (echo, git_env) or an app as package.module:attribute",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
+    parser.add_argument("--port", type=int, default=8000, help="port to listen on, 0 for a free one")
+    parser.add_argument("--log-level", default="info", help="critical, error, warning, info or debug")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    try:
+        from openenv_gym.server.serve import main
+    except ImportError as error:
+        raise MissingExtraError("the server", "server") from error
+    where = ["--host", options.host, "--port", str(options.port)]
+    return main([*where, "--log-level", options.log_level, "--", app_path(options.app)])
+
+
+def app_path(name: str) -> str:
+    """Return the app that a name stands for.
+
+    >>> app_path("git"), app_path("git-env"), app_path("my_package.api:app")
+    ('git_env.server.app:app', 'git_env.server.app:app', 'my_package.api:app')
+    """
+    if ":" in name:
+        return name
+    package = name.replace("-", "_").removesuffix("_env")
+    return f"{package}_env.server.app:app"
