@@ -6,6 +6,7 @@
     |-- UsageError                  yours: change the call
     |   |-- NotSupportedError       the server or environment does not offer this
     |   |-- ConcurrentCallError     a session runs one call at a time
+    |   |-- ConcurrencyConfigurationError  several sessions asked of an environment that allows one
     |   |-- ClosedError             used after close()
     |   |-- SchemaError             a JSON Schema that cannot become a space (also ValueError)
     |   `-- MissingExtraError       an optional dependency is not installed (also ImportError)
@@ -51,6 +52,10 @@ class NotSupportedError(UsageError):
 
 class ConcurrentCallError(UsageError):
     """A second call was made on a session while the first was still running."""
+
+
+class ConcurrencyConfigurationError(UsageError):
+    """A server was told to run more sessions than its environment allows; OpenEnv's name for it."""
 
 
 class ClosedError(UsageError):

@@ -1,0 +1,291 @@
+"""An environment as a server sees it: how to make one, its models, where it runs, how many at once."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel
+
+from openenv_gym.errors import ConcurrencyConfigurationError, UsageError
+from openenv_gym.models import State
+from openenv_gym.server.environment import Environment
+from openenv_gym.server.signatures import Methods, has_async_methods, read_methods
+
+logger = logging.getLogger(__name__)
+
+
+class Execution(StrEnum):
+    """Where an environment's code runs."""
+
+    INLINE = "inline"  # on the caller's event loop
+    ASYNC = "async"  # on a second event loop
+    THREAD = "thread"  # on a thread a session
+    PROCESS = "process"  # in a process a session
+
+
+# Sessions of one server where the environment declares no MAX_SESSIONS. A session on a loop costs an object,
+# on a thread a stack, in a process an interpreter.
+_DEFAULT_CAPACITY = {
+    Execution.INLINE: 1024,
+    Execution.ASYNC: 1024,
+    Execution.THREAD: 256,
+    Execution.PROCESS: max(4, 2 * (os.cpu_count() or 1)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPaths:
+    """An environment by names alone, so that another process can define it: each is ``"module:qualname"``."""
+
+    factory: str
+    action_cls: str
+    observation_cls: str
+    state_cls: str
+    reset_observation_cls: str
+    name: str
+
+    def define(self, execution: Execution) -> EnvironmentDefinition:
+        """Import everything and define the environment again."""
+        return define(
+            _resolve(self.factory),
+            _resolve(self.action_cls),
+            _resolve(self.observation_cls),
+            name=self.name,
+            execution=execution,
+            state_cls=_resolve(self.state_cls),
+            reset_observation_cls=_resolve(self.reset_observation_cls),
+        )
+
+
+@dataclass(frozen=True)
+class EnvironmentDefinition:
+    """Everything the server knows about an environment before it makes one.
+
+    Attributes:
+        factory: Makes an instance; a class or another callable without arguments.
+        environment_cls: The class of those instances.
+        action_cls: Model that actions are validated by.
+        observation_cls: Model that ``step`` returns.
+        state_cls: Model of the ``state`` property.
+        reset_observation_cls: Model that ``reset`` returns.
+        name: The environment's public name.
+        execution: Where it runs.
+        capacity: How many sessions a server runs at once.
+        lenient: Whether the environment itself judges a step before reset or after done.
+        shared_instance: Whether all sessions, one after another, get the same instance. It is never closed by
+            a session; `close` closes it.
+        methods: Which methods to call, and what ``reset`` accepts.
+        tool_actions: For OpenEnv's tool environments: the models that an action's ``type`` chooses from.
+        import_paths: The definition by names; only where ``execution`` is ``process``.
+    """
+
+    factory: Callable[[], Any]
+    environment_cls: type
+    action_cls: type[BaseModel]
+    observation_cls: type[BaseModel]
+    state_cls: type[BaseModel]
+    reset_observation_cls: type[BaseModel]
+    name: str
+    execution: Execution
+    capacity: int
+    lenient: bool
+    shared_instance: bool
+    methods: Methods
+    tool_actions: Mapping[str, type[BaseModel]]
+    import_paths: ImportPaths | None = None
+
+    def action_class_for(self, payload: dict[str, Any]) -> type[BaseModel]:
+        """Choose the model for an action's fields: `action_cls`, or one of `tool_actions` by ``type``."""
+        if not self.tool_actions:
+            return self.action_cls
+        return self.tool_actions.get(str(payload.get("type")), self.action_cls)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether ``reset`` or ``step`` is a coroutine function."""
+        return self.methods.reset_is_async or self.methods.step_is_async
+
+    def close(self) -> None:
+        """Close the shared instance, if there is one; call it once, when the server stops."""
+        if not self.shared_instance:
+            return
+        try:
+            self.factory().close()
+        except Exception:
+            logger.exception("%s: close() of the shared environment failed", self.name)
+
+
+def define(
+    env: Any,
+    action_cls: type[BaseModel],
+    observation_cls: type[BaseModel],
+    *,
+    name: str | None = None,
+    max_sessions: int | None = None,
+    execution: str | None = None,
+    state_cls: type[BaseModel] = State,
+    reset_observation_cls: type[BaseModel] | None = None,
+) -> EnvironmentDefinition:
+    """Inspect an environment and settle how it is run.
+
+    Args:
+        env: An environment's class, a callable without arguments that makes one, or (as OpenEnv's first
+            releases had it) one instance, which then serves one session at a time. A callable that is no
+            class and has no return annotation is called once, to learn what it makes.
+        action_cls: Model of its actions.
+        observation_cls: Model of its observations.
+        name: Public name; the class's by default.
+        max_sessions: Sessions at once; by default what the class declares, or what suits ``execution``.
+        execution: Overrides the class's own ``EXECUTION``.
+        state_cls: Model of its state.
+        reset_observation_cls: Model of the observations that ``reset`` returns, where they differ.
+
+    Raises:
+        UsageError: The environment cannot be run like this; the message says what to change.
+        ConcurrencyConfigurationError: More sessions were asked for than the environment supports.
+    """
+    shared = not inspect.isclass(env) and hasattr(env, "reset") and hasattr(env, "step")
+    if not shared and not callable(env):
+        raise UsageError(
+            f"env is a {type(env).__name__}: give an environment's class, or a callable that makes one"
+        )
+    cls = type(env) if shared else _environment_class(env)
+    where = _settle_execution(cls, execution)
+    import_paths = None
+    if where is Execution.PROCESS:
+        models = action_cls, observation_cls, state_cls, reset_observation_cls or observation_cls
+        import_paths = ImportPaths(*map(_import_path, (env, *models)), name or cls.__name__)
+    return EnvironmentDefinition(
+        factory=(lambda: env) if shared else env,
+        environment_cls=cls,
+        action_cls=action_cls,
+        observation_cls=observation_cls,
+        state_cls=state_cls,
+        reset_observation_cls=reset_observation_cls or observation_cls,
+        name=name or cls.__name__,
+        execution=where,
+        capacity=_settle_capacity(cls, where, max_sessions, shared),
+        lenient=bool(getattr(cls, "LENIENT", False)) or not issubclass(cls, Environment),
+        shared_instance=shared,
+        methods=read_methods(cls, prefer_async=where is not Execution.THREAD),
+        tool_actions=_tool_actions(action_cls),
+        import_paths=import_paths,
+    )
+
+
+def _environment_class(factory: Callable[[], Any]) -> type:
+    """Find the class a factory makes: itself, its return annotation, or the type of a trial instance."""
+    while isinstance(factory, functools.partial):
+        factory = factory.func
+    if inspect.isclass(factory):
+        return factory
+    try:
+        annotated = get_type_hints(factory).get("return")
+    except (NameError, AttributeError, TypeError):
+        annotated = None
+    if inspect.isclass(annotated) and hasattr(annotated, "reset") and not inspect.isabstract(annotated):
+        return annotated
+    return _class_of_trial_instance(factory)
+
+
+def _class_of_trial_instance(factory: Callable[[], Any]) -> type:
+    try:
+        instance = factory()
+    except Exception as error:
+        raise UsageError(
+            f"{factory!r} failed when it was called to learn which environment it makes "
+            f"({type(error).__name__}: {error}). Give the class itself, or annotate what it returns, and it is "
+            "called for sessions only"
+        ) from error
+    try:
+        instance.close()
+    except Exception:
+        logger.exception("%s: close() of the trial instance failed", type(instance).__name__)
+    return type(instance)
+
+
+def _settle_execution(cls: type, asked: str | None) -> Execution:
+    missing = [name for name in ("reset", "step") if not hasattr(cls, name)]
+    if missing:
+        raise UsageError(f"{cls.__name__} is no environment: it has no {' and no '.join(missing)}")
+    declared = asked or getattr(cls, "EXECUTION", None)
+    if declared is None:
+        return Execution.ASYNC if has_async_methods(cls) else Execution.THREAD
+    if declared not in list(Execution):
+        known = ", ".join(Execution)
+        raise UsageError(f"{cls.__name__}: execution is {declared!r}; it can be one of {known}")
+    coroutines = [name for name in ("reset", "step") if inspect.iscoroutinefunction(getattr(cls, name))]
+    if declared == Execution.THREAD and coroutines:
+        raise UsageError(
+            f"{cls.__name__}.{coroutines[0]} is a coroutine function, which a thread cannot run: use "
+            "execution 'async', 'inline' or 'process', or write it without async"
+        )
+    return Execution(declared)
+
+
+def _settle_capacity(cls: type, execution: Execution, asked: int | None, shared: bool) -> int:
+    if asked is not None and asked < 1:
+        raise UsageError(f"{cls.__name__}: {asked} sessions were asked for; a server runs at least one")
+    isolated = execution is Execution.PROCESS or bool(getattr(cls, "SUPPORTS_CONCURRENT_SESSIONS", False))
+    if shared or not isolated:
+        if asked is None or asked == 1:
+            return 1
+        change = (
+            "give its class instead of an instance"
+            if shared
+            else "set SUPPORTS_CONCURRENT_SESSIONS = True on the class if its instances share nothing, "
+            "otherwise EXECUTION = 'process', which gives each a process of its own"
+        )
+        raise ConcurrencyConfigurationError(
+            f"{cls.__name__} allows one session at a time, but {asked} were asked for: ask for 1, or {change}"
+        )
+    declared: int | None = getattr(cls, "MAX_SESSIONS", None)
+    return asked or declared or _DEFAULT_CAPACITY[execution]
+
+
+def _tool_actions(action_cls: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """Find OpenEnv's pair of tool actions, which stand for each other and for its bare ``Action``.
+
+    Whoever names one of the three as an environment's action model means "tools": its clients send
+    ``{"type": "list_tools"}`` and ``{"type": "call_tool", ...}`` alike.
+    """
+    names = {"list_tools": "ListToolsAction", "call_tool": "CallToolAction"}
+    package, _, module = action_cls.__module__.rpartition(".")
+    if action_cls.__name__ == "Action" and module == "types":
+        home = sys.modules.get(f"{package}.mcp_types")
+    elif action_cls.__name__ in names.values():
+        home = sys.modules.get(action_cls.__module__)
+    else:
+        return {}
+    return {kind: getattr(home, name) for kind, name in names.items() if hasattr(home, name)}
+
+
+def _import_path(thing: Any) -> str:
+    """Name a class or function as ``"module:qualname"``, making sure that the name leads back to it."""
+    module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+    if module and qualname and module != "__main__" and "<" not in qualname:
+        path = f"{module}:{qualname}"
+        try:
+            if _resolve(path) is thing:
+                return path
+        except (ImportError, AttributeError):
+            pass  # falls through to the same advice as every other unreachable name
+    raise UsageError(
+        f"execution 'process' imports the environment in a new process, but {thing!r} cannot be imported by "
+        "name: give a class or function at the top level of a module other than __main__ (no lambda, partial "
+        "or instance)"
+    )
+
+
+def _resolve(path: str) -> Any:
+    module, _, qualname = path.partition(":")
+    return functools.reduce(getattr, qualname.split("."), importlib.import_module(module))

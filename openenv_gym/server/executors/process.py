@@ -1,0 +1,105 @@
+"""Execution ``process``: a worker process a session, which can crash alone and can be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from dataclasses import asdict
+from typing import Any
+
+from openenv_gym.server.definition import EnvironmentDefinition
+from openenv_gym.server.executors.executor import (
+    CLOSE_TIMEOUT,
+    Executor,
+    describe,
+    open_overdue,
+    overdue,
+    refuse_closed,
+)
+from openenv_gym.server.executors.runaways import Runaways
+from openenv_gym.server.executors.worker_process import WorkerGoneError, WorkerProcess
+from openenv_gym.server.host import Answer, Job
+from openenv_gym.server.worker_messages import job_message, read_reply
+from openenv_gym.wire import pipe
+from openenv_gym.wire.messages import ErrorCode, ErrorReply, Reason, Reply
+
+logger = logging.getLogger(__name__)
+
+OPEN_TIMEOUT = 120.0
+"""Seconds a worker may take to start and make its environment where the caller gives no limit."""
+
+
+class ProcessExecutor(Executor):
+    """Runs an environment in a process of its own; what overruns its deadline is killed, never a runaway."""
+
+    def __init__(self, definition: EnvironmentDefinition, runaways: Runaways) -> None:
+        super().__init__(definition, runaways)
+        self._worker: WorkerProcess | None = None
+        self._mid_call = False
+
+    async def _open(self, timeout: float | None) -> ErrorReply | None:
+        paths = self.definition.import_paths
+        assert paths is not None, "define() sets them for execution 'process'"
+        timeout = OPEN_TIMEOUT if timeout is None else timeout
+        try:
+            self._worker = await WorkerProcess.spawn()
+        except OSError as error:
+            return self._not_made(f"no worker process could be started: {error}")
+        frame = pipe.encode(["open", asdict(paths), os.environ.get("PYTHONPATH")])
+        try:
+            answer = await self._call(self._worker, frame, timeout)
+            if answer == ["opened"]:
+                return None
+            reply = read_reply(answer)
+        except TimeoutError:
+            return open_overdue(self.definition.name, timeout)
+        except (WorkerGoneError, pipe.FrameError) as error:
+            return self._not_made(str(error))
+        return reply if isinstance(reply, ErrorReply) else self._not_made("its worker answered out of turn")
+
+    async def _run(self, job: Job, timeout: float | None) -> Reply | Answer:
+        worker = self._worker
+        if worker is None or not self._usable:
+            return refuse_closed(job)
+        try:
+            frame = pipe.encode(job_message(job, timeout))
+        except (TypeError, ValueError) as error:
+            text = f"{describe(job)} could not be sent to the environment: {error}"
+            return ErrorReply(ErrorCode.VALIDATION_ERROR, text, {"errors": []})
+        try:
+            return read_reply(await self._call(worker, frame, self.patience(job, timeout)))
+        except TimeoutError:
+            await worker.kill()
+            return overdue(job, timeout)
+        except (WorkerGoneError, pipe.FrameError) as error:
+            self._usable = False
+            await worker.kill()
+            text = f"{self.definition.name} crashed in {describe(job)}: {error}"
+            logger.error("%s", text)
+            return ErrorReply(ErrorCode.EXECUTION_ERROR, text, {"reason": Reason.CRASHED.value})
+
+    async def _call(self, worker: WorkerProcess, frame: bytes, timeout: float | None) -> Any:
+        """Ask the worker; unless it answers it is unusable: its reply might still come, to the wrong call."""
+        usable, self._usable = self._usable, False
+        self._mid_call = True
+        async with asyncio.timeout(timeout):
+            answer = await worker.call(frame)
+        self._mid_call = False
+        self._usable = usable and not self._closed
+        return answer
+
+    async def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
+        """See `Executor.close`; what is left of the worker after ``timeout`` is killed."""
+        self._usable, self._closed = False, True
+        if self._worker is None:
+            return
+        if self._mid_call:
+            await self._worker.kill()  # it is not listening
+        else:
+            await self._worker.close(timeout)
+
+    def _not_made(self, why: str) -> ErrorReply:
+        name = self.definition.name
+        logger.error("%s could not be made: %s", name, why)
+        return ErrorReply(ErrorCode.FACTORY_ERROR, f"{name} could not be made: {why}", {"factory_name": name})

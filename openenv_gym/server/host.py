@@ -1,0 +1,372 @@
+"""Holds one environment where its code runs: requests in, replies out, no exception past this point.
+
+The host validates, calls, and turns what comes back into plain values. It knows nothing of loops, threads or
+processes; executors put it in one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import numbers
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from openenv_gym.errors import EnvError, InvalidActionError, NotResetError
+from openenv_gym.models import Observation
+from openenv_gym.server.definition import EnvironmentDefinition
+from openenv_gym.server.plain import dump_model, plain
+from openenv_gym.wire.messages import (
+    ErrorCode,
+    ErrorReply,
+    McpReply,
+    Op,
+    Outcome,
+    Reason,
+    Reply,
+    Request,
+    StateReply,
+)
+
+logger = logging.getLogger(__name__)
+
+QUESTIONS = frozenset(
+    {
+        "get_metadata",
+        "list_splits",
+        "list_tasks",
+        "num_tasks",
+        "get_task",
+        "get_task_range",
+        "render_web",
+        "web_actions",
+    }
+)
+"""The environment's methods that describe and change nothing, so that anybody may ask for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A call of one of `QUESTIONS`, with keyword arguments."""
+
+    method: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a `Question`'s method returned, as plain values."""
+
+    value: Any
+
+
+Job = Request | Question
+Offload = Callable[[Callable[[], Any]], Awaitable[Any]]
+_Call = Callable[[], Any]
+
+
+class EnvironmentHost:
+    """Owns one environment instance; `open`, `handle`, `close`, or their async twins, in one place each.
+
+    Args:
+        definition: The environment.
+        offload: How the async twins run a ``reset`` or ``step`` that is not a coroutine function, so that it
+            does not hold up the loop; ``None`` calls it directly.
+    """
+
+    def __init__(self, definition: EnvironmentDefinition, offload: Offload | None = None) -> None:
+        self.definition = definition
+        self._offload = offload
+        self._env: Any = None
+
+    # --- synchronous: the environment's methods are plain functions
+
+    def open(self) -> ErrorReply | None:
+        """Make the environment; a returned error says why that failed."""
+        try:
+            self._env = self.definition.factory()
+        except BaseException as error:  # noqa: BLE001 - logged there
+            return self._not_made(error)
+        return None
+
+    def handle(self, job: Job, timeout: float | None = None) -> Reply | Answer:
+        """Run one job.
+
+        Args:
+            job: What to do.
+            timeout: Told to ``step`` as ``timeout_s``.
+        """
+        try:
+            call = self._call_for(job, timeout)
+            if isinstance(call, ErrorReply | McpReply):
+                return call
+            return self._reply_to(job, call())
+        except BaseException as error:  # noqa: BLE001 - logged there
+            return self._failed(job, error)
+
+    def close(self) -> None:
+        """Close the environment; what it raises is logged."""
+        env, self._env = self._env, None
+        close = self._closer(env)
+        if close is None:
+            return
+        try:
+            _refuse_awaitable("close", close())
+        except BaseException:
+            logger.exception("%s: close() failed", self.definition.name)
+
+    # --- asynchronous: some of them are coroutine functions
+
+    async def open_async(self) -> ErrorReply | None:
+        """Make the environment on the running loop."""
+        return self.open()
+
+    async def handle_async(self, job: Job, timeout: float | None = None) -> Reply | Answer:
+        """Run one job; raises nothing but ``CancelledError``, when the task is cancelled from outside."""
+        try:
+            call = self._call_for(job, timeout)
+            if isinstance(call, ErrorReply | McpReply):
+                return call
+            if self._offload is not None and self._blocks(job):
+                result = await self._offload(call)
+            else:
+                result = call()
+                if inspect.isawaitable(result):
+                    result = await result
+            return self._reply_to(job, result)
+        except BaseException as error:
+            if _is_cancellation(error):
+                raise
+            return self._failed(job, error)
+
+    async def close_async(self) -> None:
+        """Close the environment; what it raises is logged."""
+        env, self._env = self._env, None
+        close = self._closer(env)
+        if close is None:
+            return
+        try:
+            result = close()
+            if inspect.isawaitable(result):
+                await result
+        except BaseException as error:
+            if _is_cancellation(error):
+                raise
+            logger.exception("%s: close() failed", self.definition.name)
+
+    # --- requests -> calls
+
+    def _call_for(self, job: Job, timeout: float | None) -> _Call | ErrorReply | McpReply:
+        """Turn a job into a call without arguments, or into the reply it has earned already."""
+        if isinstance(job, Question):
+            return self._question_call(job)
+        match job.op:
+            case Op.STEP:
+                return self._step_call(job.payload, timeout)
+            case Op.RESET:
+                return self._reset_call(job.payload)
+            case Op.STATE:
+                return self._read_state
+            case Op.MCP:
+                return self._mcp_call(job.payload)
+        return ErrorReply(ErrorCode.UNKNOWN_TYPE, f"an environment does not handle {job.op}")
+
+    def _step_call(self, payload: dict[str, Any], timeout: float | None) -> _Call | ErrorReply:
+        definition = self.definition
+        try:
+            action = definition.action_class_for(payload).model_validate(payload)
+        except ValidationError as error:
+            return _invalid("the action does not fit its schema", error)
+        step = getattr(self._env, definition.methods.step)
+        if definition.methods.step_takes_timeout:
+            return partial(step, action, timeout_s=timeout)
+        return partial(step, action)
+
+    def _reset_call(self, payload: dict[str, Any]) -> _Call | ErrorReply:
+        options = self.definition.methods.reset_options
+        if unknown := options.unknown(payload):
+            accepted = ", ".join(("seed", "episode_id", *options.names))
+            errors = [{"type": "extra_forbidden", "loc": [name], "msg": "unknown option"} for name in unknown]
+            return ErrorReply(
+                ErrorCode.VALIDATION_ERROR,
+                f"reset() does not take {', '.join(unknown)}; its options are {accepted}",
+                {"errors": errors},
+            )
+        try:
+            valid = options.adapter.validate_python(payload)
+        except ValidationError as error:
+            return _invalid("the reset options do not fit", error)
+        if not options.seed:
+            valid.pop("seed", None)
+        if not options.episode_id:
+            valid.pop("episode_id", None)
+        return partial(getattr(self._env, self.definition.methods.reset), **valid)
+
+    def _read_state(self) -> Any:
+        state = self._env.state
+        return state() if inspect.ismethod(state) else state  # OpenEnv's first releases had a method
+
+    def _mcp_call(self, payload: dict[str, Any]) -> _Call | McpReply:
+        handle_mcp = getattr(self._env, "handle_mcp", None)
+        if handle_mcp is not None:
+            return partial(handle_mcp, payload)
+        message = f"{self.definition.name} offers no MCP tools"
+        error = {"code": -32601, "message": message}  # JSON-RPC 2.0: method not found
+        return McpReply({"jsonrpc": "2.0", "id": payload.get("id"), "error": error})
+
+    def _question_call(self, question: Question) -> _Call | ErrorReply:
+        method = getattr(self._env, question.method, None) if question.method in QUESTIONS else None
+        if method is None:
+            message = f"{self.definition.name} has no {question.method}()"
+            return ErrorReply(ErrorCode.EXECUTION_ERROR, message, {"missing": question.method})
+        return partial(method, **question.arguments)
+
+    def _blocks(self, job: Job) -> bool:
+        methods = self.definition.methods
+        if isinstance(job, Question):
+            return False
+        if job.op is Op.STEP:
+            return not methods.step_is_async
+        return job.op is Op.RESET and not methods.reset_is_async
+
+    def _closer(self, env: Any) -> Callable[[], Any] | None:
+        if env is None or self.definition.shared_instance:
+            return None
+        close: Callable[[], Any] | None = getattr(env, "close", None)
+        return close
+
+    # --- results -> replies
+
+    def _reply_to(self, job: Job, result: Any) -> Reply | Answer:
+        if isinstance(job, Question):
+            _refuse_awaitable(job.method, result)
+            return Answer(plain(result))
+        match job.op:
+            case Op.STEP:
+                return self._outcome(result, self.definition.methods.step)
+            case Op.RESET:
+                outcome = self._outcome(result, self.definition.methods.reset)
+                return _with_dropped(outcome, self.definition.methods.reset_options.dropped(job.payload))
+            case Op.STATE:
+                return StateReply(_state_values(result))
+        _refuse_awaitable("handle_mcp", result)
+        return McpReply(_as_dict("handle_mcp()", plain(result)))
+
+    def _outcome(self, observation: Any, method: str) -> Outcome:
+        definition = self.definition
+        expected = (definition.observation_cls, definition.reset_observation_cls)
+        if not isinstance(observation, expected):
+            _refuse_awaitable(method, observation)
+            if not definition.lenient or not isinstance(observation, BaseModel):
+                names = " or ".join(dict.fromkeys(cls.__name__ for cls in expected))
+                raise TypeError(f"{method}() returned {type(observation).__name__}, not {names}")
+        values = dump_model(observation)
+        # Only our own model's `truncated` speaks of the episode for sure: elsewhere it is the author's field.
+        truncated = values.pop("truncated") if isinstance(observation, Observation) else False
+        reward = values.pop("reward", None)
+        if reward is not None and type(reward) is not float:
+            reward = _number(reward, method)
+        metadata = values.pop("metadata", None)
+        if metadata is not None and not isinstance(metadata, dict):
+            raise TypeError(f"{method}() returned metadata that is a {type(metadata).__name__}, not a dict")
+        return Outcome(values, reward, bool(values.pop("done", False)), truncated, metadata or None)
+
+    # --- failures -> error replies
+
+    def _not_made(self, error: BaseException) -> ErrorReply:
+        name = self.definition.name
+        logger.error("%s could not be made", name, exc_info=error)
+        details = {"type": type(error).__name__, "factory_name": name}
+        return ErrorReply(ErrorCode.FACTORY_ERROR, f"{name} could not be made: {_text(error)}", details)
+
+    def _failed(self, job: Job, error: BaseException) -> ErrorReply:
+        match error:
+            case NotResetError():
+                return ErrorReply(ErrorCode.SESSION_ERROR, str(error), {"reason": Reason.NOT_RESET.value})
+            case InvalidActionError():
+                return ErrorReply(
+                    ErrorCode.VALIDATION_ERROR, str(error), {"errors": [], **plain(error.details)}
+                )
+            case EnvError():
+                return ErrorReply(error.code, _text(error), {"type": type(error).__name__})
+        what = job.op if isinstance(job, Request) else job.method
+        logger.error("%s: %s() raised", self.definition.name, what, exc_info=error)
+        return ErrorReply(ErrorCode.EXECUTION_ERROR, _text(error), {"type": type(error).__name__})
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    """Whether this task is being cancelled, as opposed to an author's ``CancelledError`` out of the blue."""
+    task = asyncio.current_task()
+    cancelled = isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+    return cancelled or isinstance(error, GeneratorExit)
+
+
+def _text(error: BaseException) -> str:
+    """Say what was raised, bounded: some exceptions carry whole documents."""
+    try:
+        message = str(error)
+    except Exception:
+        logger.exception("str() of a %s failed", type(error).__name__)
+        message = "(its message cannot be shown)"
+    if len(message) > 10_000:
+        message = f"{message[:10_000]}... ({len(message)} characters)"
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def _invalid(message: str, error: ValidationError) -> ErrorReply:
+    errors = []
+    for found in error.errors(include_url=False, include_context=False):
+        entry: dict[str, Any] = {"type": found["type"], "loc": list(found["loc"]), "msg": found["msg"]}
+        given = found["input"]
+        if (
+            given is None
+            or isinstance(given, bool | int | float)
+            or (isinstance(given, str) and len(given) <= 200)
+        ):
+            entry["input"] = given  # anything larger would send the client's own action back to it
+        errors.append(entry)
+    return ErrorReply(ErrorCode.VALIDATION_ERROR, message, {"errors": errors})
+
+
+def _refuse_awaitable(method: str, result: Any) -> None:
+    if not inspect.isawaitable(result):
+        return
+    if inspect.iscoroutine(result):
+        result.close()
+    raise TypeError(f"{method}() returned an awaitable: write it `async def`, or set EXECUTION = 'async'")
+
+
+def _number(reward: Any, method: str) -> float:
+    """Accept any real number, a 0-d array included, as a reward; booleans count 0 and 1."""
+    if hasattr(reward, "item"):
+        reward = reward.item()
+    if type(reward) is int:
+        return reward  # a float would not hold it beyond 2**53
+    if isinstance(reward, numbers.Real):
+        return float(reward)
+    raise TypeError(f"{method}() returned a reward that is a {type(reward).__name__}, not a number")
+
+
+def _with_dropped(outcome: Outcome, dropped: list[str]) -> Outcome:
+    if not dropped:
+        return outcome
+    metadata = {**(outcome.metadata or {}), "dropped": dropped}
+    return Outcome(outcome.observation, outcome.reward, outcome.done, outcome.truncated, metadata)
+
+
+def _state_values(state: Any) -> dict[str, Any]:
+    _refuse_awaitable("state", state)
+    if isinstance(state, BaseModel):
+        return dump_model(state)
+    return _as_dict("state", plain(state))
+
+
+def _as_dict(what: str, values: Any) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise TypeError(f"{what} is a {type(values).__name__}, not a model or a dict")
+    return values

@@ -1,0 +1,155 @@
+"""The main program of a worker process: one environment, served over a socket to the server that spawned it.
+
+Run as ``python -m openenv_gym.server.worker SOCKET_FD ALIVE_FD`` by ``executors/process.py``, never by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+from typing import Any
+
+from openenv_gym.server.definition import EnvironmentDefinition, Execution, ImportPaths
+from openenv_gym.server.host import Answer, EnvironmentHost
+from openenv_gym.server.worker_messages import Message, read_job, reply_message
+from openenv_gym.wire import pipe
+from openenv_gym.wire.messages import ErrorCode, ErrorReply, Reply
+
+
+def main(arguments: list[str]) -> None:
+    """Serve one environment until told to close, or until the server is gone."""
+    socket_fd, alive_fd = map(int, arguments)
+    os.set_inheritable(socket_fd, False)
+    die_with_owner(alive_fd)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s [worker %(process)d] %(name)s: %(message)s")
+    with socket.socket(fileno=socket_fd) as connection:
+        definition = _define(_read(connection))
+        if isinstance(definition, ErrorReply):
+            _write(connection, definition)
+        elif definition.is_async:
+            asyncio.run(_serve_async(connection, definition))
+        else:
+            _serve(connection, definition)
+
+
+def die_with_owner(alive_fd: int) -> None:
+    """Have the kernel kill this process group when the other end of a pipe closes.
+
+    A thread that waits for that would need the interpreter's lock, which native code may hold for ever; and
+    ``PR_SET_PDEATHSIG`` fires when the parent's *thread* ends.
+    """
+    os.set_inheritable(alive_fd, False)
+    fcntl.fcntl(alive_fd, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(alive_fd, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(alive_fd, fcntl.F_SETFL, fcntl.fcntl(alive_fd, fcntl.F_GETFL) | os.O_ASYNC)
+    watch = select.poll()
+    watch.register(alive_fd, 0)  # hang-up is always reported
+    if watch.poll(0):
+        os.killpg(os.getpgrp(), signal.SIGKILL)  # the owner was gone before the kernel could watch it
+
+
+def _define(message: Message | None) -> EnvironmentDefinition | ErrorReply:
+    match message:
+        case ["open", dict() as names, python_path]:
+            paths = ImportPaths(**names)
+        case _:
+            raise pipe.FrameError(f"expected to open an environment, got {str(message)[:200]}")
+    # Ours was set so that this process finds the environment; what it starts in turn has no use for it.
+    os.environ.pop("PYTHONPATH", None)
+    if python_path is not None:
+        os.environ["PYTHONPATH"] = python_path
+    try:
+        return paths.define(Execution.INLINE)
+    except Exception as error:
+        logging.exception("%s could not be imported", paths.name)
+        text = f"{paths.name} could not be imported in a worker: {type(error).__name__}: {error}"
+        details = {"type": type(error).__name__, "factory_name": paths.name}
+        return ErrorReply(ErrorCode.FACTORY_ERROR, text, details)
+
+
+# --- an environment of plain functions -----------------------------------------------------------------
+
+
+def _serve(connection: socket.socket, definition: EnvironmentDefinition) -> None:
+    host = EnvironmentHost(definition)
+    failure = host.open()
+    _write(connection, failure)
+    while failure is None:
+        message = _read(connection)
+        if message is None or message[0] == "close":
+            break
+        _write(connection, host.handle(*read_job(message)))
+    host.close()
+
+
+def _read(connection: socket.socket) -> Message | None:
+    """Read a message; ``None`` when the server is gone."""
+    header = _read_exactly(connection, pipe.HEADER_SIZE)
+    if header is None:
+        return None
+    body = _read_exactly(connection, pipe.body_size(header))
+    message: Message | None = None if body is None else pipe.decode(body)
+    return message
+
+
+def _read_exactly(connection: socket.socket, size: int) -> bytes | None:
+    data = connection.recv(size, socket.MSG_WAITALL)
+    while len(data) < size:  # a signal cut it short, or it is more than the socket's buffer holds
+        more = connection.recv(size - len(data), socket.MSG_WAITALL)
+        if not more:
+            return None
+        data += more
+    return data
+
+
+def _write(connection: socket.socket, reply: Reply | Answer | None) -> None:
+    connection.sendall(_frame(reply))
+
+
+# --- an environment of coroutine functions ------------------------------------------------------------
+
+
+async def _serve_async(connection: socket.socket, definition: EnvironmentDefinition) -> None:
+    reader, writer = await asyncio.open_connection(sock=connection)
+    host = EnvironmentHost(definition)
+    failure = await host.open_async()
+    writer.write(_frame(failure))
+    while failure is None:
+        message = await _read_async(reader)
+        if message is None or message[0] == "close":
+            break
+        writer.write(_frame(await host.handle_async(*read_job(message))))
+        await writer.drain()
+    await host.close_async()
+    writer.close()
+    await writer.wait_closed()
+
+
+async def _read_async(reader: asyncio.StreamReader) -> Message | None:
+    try:
+        header = await reader.readexactly(pipe.HEADER_SIZE)
+        message: Message = pipe.decode(await reader.readexactly(pipe.body_size(header)))
+    except asyncio.IncompleteReadError:
+        return None
+    return message
+
+
+def _frame(reply: Reply | Answer | None) -> bytes:
+    """Encode a reply, or the word that the environment is open; what cannot be sent becomes an error."""
+    message: list[Any] = ["opened"] if reply is None else reply_message(reply)
+    try:
+        return pipe.encode(message)
+    except (TypeError, ValueError) as error:
+        logging.exception("a reply could not be encoded")
+        text = f"the reply could not be sent: {type(error).__name__}: {error}"
+        return pipe.encode(["error", ErrorCode.EXECUTION_ERROR.value, text, {"type": type(error).__name__}])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

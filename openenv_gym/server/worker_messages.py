@@ -1,0 +1,75 @@
+"""What a server and its worker processes say to each other, as values for `wire.pipe`.
+
+::
+
+    server -> worker                           worker -> server, or ["error", code, message, details]
+    ["open", {import paths}, python_path]      ["opened"]
+    ["request", op, payload, timeout]          ["outcome", ...], ["state", data] or ["mcp", data]
+    ["question", method, arguments, timeout]   ["answer", value]
+    ["close"]                                  (exits)
+
+One message is in flight at a time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from openenv_gym.server.host import Answer, Job, Question
+from openenv_gym.wire.messages import ErrorReply, McpReply, Op, Outcome, Reply, Request, StateReply
+from openenv_gym.wire.pipe import FrameError
+
+Message = list[Any]
+
+
+def job_message(job: Job, timeout: float | None) -> Message:
+    """Lay out a job."""
+    if isinstance(job, Question):
+        return ["question", job.method, job.arguments, timeout]
+    return ["request", job.op.value, job.payload, timeout]
+
+
+def read_job(message: Message) -> tuple[Job, float | None]:
+    """Read a job and its timeout."""
+    match message:
+        case ["request", op, dict() as payload, timeout]:
+            return Request(Op(op), payload), timeout
+        case ["question", str() as method, dict() as arguments, timeout]:
+            return Question(method, arguments), timeout
+    raise FrameError(f"not a job: {str(message)[:200]}")
+
+
+def reply_message(reply: Reply | Answer) -> Message:
+    """Lay out a reply."""
+    match reply:
+        case Outcome(observation, reward, done, truncated, metadata):
+            return ["outcome", observation, reward, done, truncated, metadata]
+        case StateReply(data):
+            return ["state", data]
+        case McpReply(data):
+            return ["mcp", data]
+        case Answer(value):
+            return ["answer", value]
+        case ErrorReply(code, message, details):
+            return ["error", str(code), message, details]
+
+
+def read_reply(message: Any) -> Reply | Answer:
+    """Read a reply, trusting nothing: a worker may be in the hands of the code it runs.
+
+    Raises:
+        FrameError: It is none.
+    """
+    match message:
+        case ["outcome", dict() as observation, None | int() | float() as reward, bool() as done,
+              bool() as truncated, None | dict() as metadata]:  # fmt: skip
+            return Outcome(observation, reward, done, truncated, metadata)
+        case ["state", dict() as data]:
+            return StateReply(data)
+        case ["mcp", dict() as data]:
+            return McpReply(data)
+        case ["answer", value]:
+            return Answer(value)
+        case ["error", str() as code, str() as text, dict() as details]:
+            return ErrorReply(code, text, details)
+    raise FrameError(f"not a reply: {str(message)[:200]}")
