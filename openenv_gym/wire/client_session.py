@@ -2,15 +2,17 @@
 
 ::
 
-    state     call            reply     fault   close
-    -------   -------------   -------   -----   ------
-    FRESH     BUSY            -         LOST    CLOSED     no socket yet: the first call connects
-    IDLE      BUSY            -         LOST    CLOSED
-    BUSY      (refused)       IDLE      LOST    CLOSED
-    LOST      reset: BUSY     -         LOST    CLOSED     anything but reset is refused with the cause
-    CLOSED    (refused)       -         CLOSED  CLOSED
+    state     call            reply   error reply   refused   fault   close
+    -------   -------------   -----   -----------   -------   -----   ------
+    FRESH     BUSY            -       -             -         LOST    CLOSED     no episode yet
+    IDLE      BUSY            -       -             -         LOST    CLOSED
+    BUSY      (not allowed)   IDLE    (as before)   LOST      LOST    CLOSED
+    LOST      reset: BUSY     -       -             -         LOST    CLOSED     else: refused with the cause
+    CLOSED    (not allowed)   -       -             -         CLOSED  CLOSED
 
-A lost episode is never continued on a fresh environment: only ``reset`` leaves LOST.
+An *error reply* leaves the session where it was before the call, so a failed ``reset`` does not bring a lost
+session back. *Refused* is an error reply that ends the session; one for lack of capacity, before any episode,
+leaves it as it was. A lost episode is never continued on a fresh environment: only ``reset`` leaves LOST.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from openenv_gym.errors import ClosedError, ConcurrentCallError, SessionLostError
-from openenv_gym.wire.messages import ErrorReply, Op, Reply
+from openenv_gym.wire.messages import ErrorCode, ErrorReply, Op, Reply
 
 
 class Phase(Enum):
@@ -43,12 +45,6 @@ class ClientSession:
         self._before = Phase.FRESH
         self._cause: SessionLostError | None = None
 
-    @property
-    def needs_connection(self) -> bool:
-        """Whether the running or next legal call must open a new connection first."""
-        phase = self._before if self.phase is Phase.BUSY else self.phase
-        return phase in (Phase.FRESH, Phase.LOST)
-
     def begin(self, op: Op) -> None:
         """Start a call.
 
@@ -72,10 +68,15 @@ class ClientSession:
         """Record the reply to the running call."""
         if self.phase is Phase.CLOSED:
             return
-        if isinstance(reply, ErrorReply) and reply.ends_session:
-            self.fail(SessionLostError(f"the server ended the session: {reply.message}"))
-        else:
+        if not isinstance(reply, ErrorReply):
             self.phase = Phase.IDLE
+        elif not reply.ends_session or self._is_refused_at_the_door(reply):
+            self.abandon()
+        else:
+            self.fail(SessionLostError(f"the server ended the session: {reply.message}"))
+
+    def _is_refused_at_the_door(self, reply: ErrorReply) -> bool:
+        return reply.code == ErrorCode.CAPACITY_REACHED and self._before is not Phase.IDLE
 
     def fail(self, cause: SessionLostError) -> None:
         """Record that the connection, or the certainty about what it carried, is gone."""
@@ -83,7 +84,7 @@ class ClientSession:
             self.phase, self._cause = Phase.LOST, cause
 
     def abandon(self) -> None:
-        """Record that a call could not be sent at all: nothing reached the server."""
+        """Record that the running call changed nothing, for example because it could not be sent."""
         if self.phase is Phase.BUSY:
             self.phase = self._before
 

@@ -1,0 +1,91 @@
+"""Which of several servers the next session goes to."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from openenv_gym.providers.endpoint import Endpoint
+
+_FIRST_PAUSE = 0.1  # seconds
+_LONGEST_PAUSE = 5.0  # seconds, for a server that does not answer
+_LONGEST_PAUSE_WHEN_FULL = 1.0  # seconds, for one that answers and may have a slot any moment
+
+
+class Site:
+    """One server and what is known of its health.
+
+    Attributes:
+        endpoint: The server.
+        sessions: How many sessions of ours it runs.
+        failures: Openings that failed since one worked.
+        retry_at: When it may be asked again, on the balancer's clock.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.sessions = 0
+        self.failures = 0
+        self.retry_at = 0.0
+
+
+class Balancer:
+    """Spreads sessions over servers: fewest sessions first, with a growing pause after each failure.
+
+    Args:
+        endpoints: At least one.
+        clock: Tells the time in seconds.
+        jitter: Gives numbers in [0, 1), so that many clients do not come back at the same moment.
+    """
+
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.sites = [Site(endpoint) for endpoint in endpoints]
+        self._clock = clock
+        self._jitter = jitter
+
+    def acquire(self) -> tuple[Site, float]:
+        """Choose a site for one session and count it there.
+
+        Returns:
+            The site, and the seconds to wait before asking it (0.0: now).
+        """
+        now = self._clock()
+        ready = [site for site in self.sites if site.retry_at <= now]
+        if ready:
+            site, pause = min(ready, key=lambda one: (one.sessions, one.failures)), 0.0
+        else:
+            site = min(self.sites, key=lambda one: one.retry_at)
+            pause = (site.retry_at - now) * (1.0 + self._jitter())
+        site.sessions += 1
+        return site, pause
+
+    def release(self, site: Site) -> None:
+        """Take back one session's count: it ended, or never began."""
+        site.sessions -= 1
+
+    def succeeded(self, site: Site) -> None:
+        """Record that the site opened a session."""
+        site.failures = 0
+        site.retry_at = 0.0
+
+    def failed(self, site: Site, *, full: bool = False, retry_after: float | None = None) -> None:
+        """Record that the site opened no session; it is left alone for a while.
+
+        Args:
+            site: The site.
+            full: It answered, but has no free slot.
+            retry_after: Seconds the server itself asked for.
+        """
+        now = self._clock()
+        if now < site.retry_at:
+            return  # many lanes fail at once when a server dies: that is one failure
+        longest = _LONGEST_PAUSE_WHEN_FULL if full else _LONGEST_PAUSE
+        pause = min(longest, max(_FIRST_PAUSE * 2 ** min(site.failures, 10), retry_after or 0.0))
+        site.failures += 1
+        site.retry_at = now + pause

@@ -1,0 +1,64 @@
+"""The seam between sessions and dialects: one session's way to its server.
+
+`RemoteSession` and `SessionPool` know only these two interfaces. A dialect that carries many sessions on one
+connection implements them with channels that share it and flush their requests together; nothing above
+changes. All methods run on the I/O thread's loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from openenv_gym.errors import OpenEnvGymError
+from openenv_gym.providers.endpoint import Endpoint
+from openenv_gym.wire.messages import Reply, Request
+
+OnReply = Callable[[Reply], None]
+OnLost = Callable[[OpenEnvGymError], None]
+
+
+class Channel(Protocol):
+    """One open session at a server. At most one call is in flight."""
+
+    def send(self, request: Request) -> None:
+        """Queue a request; its reply goes to the channel's ``on_reply``.
+
+        Raises:
+            TypeError: The dialect has no form for a value in the payload; nothing was sent.
+            ValueError: The payload contains itself, or text that is not Unicode; nothing was sent.
+        """
+        ...
+
+    def close(self, *, orderly: bool) -> asyncio.Task[None]:
+        """End the session at the server and free its slot; from now on nothing is reported.
+
+        Args:
+            orderly: Say goodbye and wait until the server has let go, so that the slot is free afterwards.
+                Without effect while a call runs: a server that is busy with it would not listen.
+
+        Returns:
+            Ends, in bounded time, when the connection is gone; never raises. Calling again returns it again.
+        """
+        ...
+
+
+class Connector(Protocol):
+    """Opens channels in one dialect."""
+
+    async def open(
+        self, endpoint: Endpoint, timeout: float | None, on_reply: OnReply, on_lost: OnLost
+    ) -> Channel:
+        """Open a session.
+
+        Args:
+            endpoint: The server.
+            timeout: Seconds it may take.
+            on_reply: Gets the reply to each request.
+            on_lost: Gets the reason, once, when the session ends by anything but `Channel.close`.
+
+        Raises:
+            PeerError: It could not be opened.
+        """
+        ...

@@ -1,0 +1,349 @@
+"""The asynchronous client of one session, and the base of typed clients."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import functools
+import re
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, get_args, get_origin
+
+from openenv_gym.client.conversion import action_payload, build_model
+from openenv_gym.client.handle import UnstartedClient
+from openenv_gym.client.link import Link
+from openenv_gym.client.openenv_channel import OpenEnvConnector
+from openenv_gym.errors import NotSupportedError, UsageError
+from openenv_gym.models import StepResult
+from openenv_gym.providers.endpoint import Endpoint, ServerSpec
+from openenv_gym.providers.provider import Provider
+from openenv_gym.transport.address import parse_address
+from openenv_gym.wire.messages import Op, Outcome, Request, StateReply
+
+if TYPE_CHECKING:
+    from openenv_gym.client.sync_client import SyncEnvClient
+
+ActT = TypeVar("ActT")
+ObsT = TypeVar("ObsT")
+StateT = TypeVar("StateT")
+
+
+class EnvClient(Generic[ActT, ObsT, StateT]):
+    """One session at an OpenEnv server, for ``async`` code; `sync` gives the face for all other code.
+
+    A typed client names its models and is done::
+
+        class EchoEnv(EnvClient[EchoAction, EchoObservation, EchoState]):
+            pass
+
+        async with EchoEnv(base_url="http://localhost:8000") as client:
+            result = await client.reset(seed=1)
+            result = await client.step(EchoAction(message="hello"))
+
+    Observations tolerate fields that the model does not know (see `openenv_gym.client.conversion`). A client
+    written for OpenEnv that overrides ``_step_payload``, ``_parse_result`` and ``_parse_state`` works too.
+
+    One call runs at a time. When the connection breaks, a reply does not come in time, or a call is
+    cancelled, the episode is gone: calls raise `SessionLostError` until ``reset`` opens a new session. Pauses
+    between calls may last as long as they like.
+
+    Args:
+        base_url: The server: ``http(s)://``, ``ws(s)://`` or ``host:port``, maybe with a path.
+        connect_timeout_s: Seconds connecting may take.
+        message_timeout_s: Seconds a reply may take; ``None`` waits forever.
+        max_message_size_mb: Largest reply accepted, MiB.
+        websocket_ping_interval_s: Seconds between pings, which keep NATs from forgetting the connection.
+        websocket_ping_timeout_s: Seconds a ping may stay unanswered. Long, because a server that is busy with
+            an environment answers late; ``None`` waits forever.
+        provider: Starts the server on connecting and stops it on closing, instead of ``base_url``.
+        headers: Sent along when connecting.
+        token: The server's bearer token.
+        spec: What ``provider`` starts; by default the class's `server_app`.
+
+    Attributes:
+        action_type: The action model; from the class's type arguments unless set.
+        observation_type: The observation model, likewise.
+        state_type: The state model, likewise.
+        server_app: The environment's ASGI app as an import string, for a ``provider`` without a ``spec``.
+
+    Raises:
+        UsageError: Neither or both of ``base_url`` and ``provider``, or a URL that is none.
+    """
+
+    action_type: ClassVar[type[Any] | None] = None
+    observation_type: ClassVar[type[Any] | None] = None
+    state_type: ClassVar[type[Any] | None] = None
+    server_app: ClassVar[str | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for base in getattr(cls, "__orig_bases__", ()):
+            origin = get_origin(base)
+            if isinstance(origin, type) and issubclass(origin, EnvClient):
+                for name, argument in zip(_TYPE_ATTRIBUTES, get_args(base), strict=False):
+                    if name not in cls.__dict__ and isinstance(argument, type):
+                        setattr(cls, name, argument)
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        connect_timeout_s: float = 10.0,
+        message_timeout_s: float | None = 60.0,
+        max_message_size_mb: float = 100.0,
+        websocket_ping_interval_s: float | None = 20.0,
+        websocket_ping_timeout_s: float | None = 15 * 60.0,
+        provider: Provider | None = None,
+        headers: Mapping[str, str] | None = None,
+        token: str | None = None,
+        *,
+        spec: ServerSpec | None = None,
+    ) -> None:
+        if (base_url is None) == (provider is None):
+            raise UsageError("give a client either base_url=, as in http://localhost:8000, or provider=")
+        if provider is not None and spec is None:
+            if self.server_app is None:
+                raise UsageError(f"{type(self).__name__} does not know its server: give spec= with provider=")
+            spec = ServerSpec(app=self.server_app)
+        self._message_timeout = message_timeout_s
+        self._children: list[Self] = []
+        self._link = Link(
+            type(self).__name__,
+            endpoint=Endpoint(parse_address(base_url).http, token) if base_url is not None else None,
+            provider=provider,
+            spec=spec,
+            connector=OpenEnvConnector(
+                headers=headers,
+                max_message_size=int(max_message_size_mb * 2**20),
+                ping_interval=websocket_ping_interval_s,
+                ping_timeout=websocket_ping_timeout_s,
+            ),
+            connect_timeout=connect_timeout_s,
+        )
+
+    @classmethod
+    def from_docker_image(
+        cls,
+        image: str,
+        provider: Provider | None = None,
+        *,
+        env_vars: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> UnstartedClient[Self]:
+        """Make a client of a container that is started for it: ``await`` the result, or call ``.sync()``.
+
+        Args:
+            image: The container image.
+            provider: What runs it; stopped when the client is closed.
+            env_vars: Environment variables of the container.
+            options: For the client's constructor.
+
+        Raises:
+            NotSupportedError: No provider was given.
+        """
+        if provider is None:
+            raise NotSupportedError(
+                "no container provider is built in yet: pass provider=, or start the container yourself "
+                f"(docker run -p 8000:8000 {image}) and use {cls.__name__}(base_url='http://localhost:8000')"
+            )
+        spec = ServerSpec(image=image, environ=env_vars or {})
+        return UnstartedClient(
+            functools.partial(cls, provider=provider, spec=spec, **options),
+            f"{cls.__name__}.from_docker_image()",
+        )
+
+    @classmethod
+    def from_env(
+        cls,
+        repo_id: str,
+        *,
+        provider: Provider | None = None,
+        env_vars: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> UnstartedClient[Self]:
+        """Make a client of a Hugging Face Space's image, run by a provider; see `from_docker_image`.
+
+        Args:
+            repo_id: The space, as ``owner/name``.
+            provider: What runs it; stopped when the client is closed.
+            env_vars: Environment variables of the container.
+            options: For the client's constructor.
+
+        Raises:
+            NotSupportedError: No provider was given.
+            UsageError: ``repo_id`` is not ``owner/name``.
+        """
+        owner, slash, name = repo_id.partition("/")
+        if not (owner and slash and name) or "/" in name:
+            raise UsageError(f"a space is named owner/name; got {repo_id!r}")
+        subdomain = re.sub(r"[^a-z0-9]+", "-", f"{owner}-{name}".lower()).strip("-")
+        if provider is None:
+            raise NotSupportedError(
+                "no provider for Hugging Face Spaces is built in yet: pass provider=, or use the running "
+                f"space by {cls.__name__}(base_url='https://{subdomain}.hf.space')"
+            )
+        spec = ServerSpec(image=f"registry.hf.space/{subdomain}:latest", environ=env_vars or {})
+        return UnstartedClient(
+            functools.partial(cls, provider=provider, spec=spec, **options), f"{cls.__name__}.from_env()"
+        )
+
+    @property
+    def base_url(self) -> str | None:
+        """The server's URL; ``None`` while a provider has not started it."""
+        return parse_address(self._link.endpoint.base_url).shown if self._link.endpoint is not None else None
+
+    # --- calls -----------------------------------------------------------------------------------------
+
+    async def reset(self, **options: Any) -> StepResult[ObsT]:
+        """Start a new episode, in a new session if the old one is lost.
+
+        Args:
+            options: What the environment's ``reset`` takes, for example ``seed=``.
+
+        Raises:
+            InvalidActionError: The environment does not take these options.
+            EnvironmentFailedError: The environment's own code raised.
+            ServerUnreachableError: There is no connection, and none can be made.
+            CapacityError: The server has no free session.
+            SessionLostError: The connection broke before the reply.
+            StepTimeoutError: No reply came in time.
+        """
+        return self._parse_result(
+            reply_payload(await self._link.acall(Request(Op.RESET, options), self._message_timeout))
+        )
+
+    async def step(self, action: ActT, *, timeout: float | None = None) -> StepResult[ObsT]:
+        """Take one step.
+
+        Args:
+            action: The action, or a dict of its fields.
+            timeout: Seconds the reply may take, instead of the client's ``message_timeout_s``.
+
+        Raises:
+            InvalidActionError: The environment does not take this action; the episode goes on.
+            NotResetError: There was no ``reset``, or the episode is over.
+            EnvironmentFailedError: The environment's own code raised.
+            SessionLostError: The episode is gone; ``reset`` starts a new one.
+            StepTimeoutError: No reply came in time; likewise.
+            ConcurrentCallError: Another call of this client is running.
+        """
+        request = Request(Op.STEP, self._step_payload(action))
+        limit = self._message_timeout if timeout is None else timeout
+        return self._parse_result(reply_payload(await self._link.acall(request, limit)))
+
+    async def state(self) -> StateT:
+        """Fetch the episode's bookkeeping; raises what `step` raises."""
+        return self._parse_state(
+            reply_payload(await self._link.acall(Request(Op.STATE), self._message_timeout))
+        )
+
+    async def connect(self) -> Self:
+        """Connect now instead of at the first call, starting the provider's server if there is one.
+
+        Raises:
+            ServerUnreachableError: Nobody answers at the URL.
+            AuthenticationError: The server refused the token.
+            StartupError: The provider's server did not come up.
+        """
+        await self._link.aconnect()
+        return self
+
+    async def disconnect(self) -> None:
+        """Close the connection, and with it the episode; ``reset`` opens a new one."""
+        await self._link.adisconnect()
+
+    async def close(self) -> None:
+        """End the session, those of `new_session`, and a provider's server. Safe to call twice."""
+        children, self._children = self._children, []
+        try:
+            await asyncio.gather(*(child.close() for child in children))
+        finally:
+            await self._link.aclose()
+
+    async def new_session(self) -> Self:
+        """Open another session at the same server; closed with this client at the latest."""
+        child = self._child(await self._link.asibling())
+        await child.connect()
+        return child
+
+    def sync(self) -> SyncEnvClient[ActT, ObsT, StateT]:
+        """The synchronous face of this same session."""
+        from openenv_gym.client.sync_client import SyncEnvClient
+
+        return SyncEnvClient(self)
+
+    async def __aenter__(self) -> Self:
+        try:
+            return await self.connect()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __enter__(self) -> NoReturn:
+        name = type(self).__name__
+        raise UsageError(f"{name} is asynchronous: use `async with`, or `with {name}(...).sync()`")
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.base_url or 'a server not started yet'}>"
+
+    # --- models; OpenEnv's clients override these ------------------------------------------------------
+
+    def _step_payload(self, action: ActT) -> dict[str, Any]:
+        """Turn an action into the fields that travel."""
+        return action_payload(action, self.action_type)
+
+    def _parse_result(self, payload: dict[str, Any]) -> StepResult[ObsT]:
+        """Turn a reply (``observation``, ``reward``, ``done``, ``truncated``, ``metadata``) into a result."""
+        observation = build_model(
+            self.observation_type,
+            payload["observation"],
+            {
+                "done": payload["done"],
+                "reward": payload["reward"],
+                "truncated": payload["truncated"],
+                "metadata": payload["metadata"] or {},
+            },
+        )
+        return StepResult(
+            observation, payload["reward"], payload["done"], payload["metadata"], payload["truncated"]
+        )
+
+    def _parse_state(self, payload: dict[str, Any]) -> StateT:
+        """Turn a state's fields into the state model."""
+        state: StateT = build_model(self.state_type, payload, {})
+        return state
+
+    def _child(self, link: Link) -> Self:
+        child = copy.copy(self)
+        child._link, child._children = link, []
+        self._children.append(child)
+        return child
+
+
+_TYPE_ATTRIBUTES = ("action_type", "observation_type", "state_type")
+
+
+def reply_payload(reply: Outcome | StateReply) -> dict[str, Any]:
+    """Lay out a reply as the ``_parse_...`` methods take it.
+
+    Raises:
+        ProtocolError: The server answered another call than was made.
+    """
+    match reply:
+        case Outcome():
+            return {
+                "observation": reply.observation,
+                "reward": reply.reward,
+                "done": reply.done,
+                "truncated": reply.truncated,
+                "metadata": reply.metadata,
+            }
+        case StateReply(data):
+            return data

@@ -1,0 +1,138 @@
+"""Sessions in OpenEnv's own dialect: a WebSocket each, JSON frames, one request in flight."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from openenv_gym.client.channel import OnLost, OnReply
+from openenv_gym.errors import OpenEnvGymError, ProtocolError, SessionLostError
+from openenv_gym.providers.endpoint import Endpoint
+from openenv_gym.transport.interface import ConnectionClosed, Transport
+from openenv_gym.wire import openenv
+from openenv_gym.wire.messages import ErrorReply, Op, Reply, Request
+
+_GOODBYE_TIMEOUT = 3.0  # seconds a server may take to close its environment before we stop waiting
+_CLOSE_TOO_BIG = 1009
+_CLOSE_CUT = 1006  # never sent: stands for a connection that ended without a close frame
+
+
+class OpenEnvChannel:
+    """One session on a transport of its own.
+
+    Args:
+        transport: An open connection to the server's ``/ws``; the channel closes it.
+        on_reply: Gets the reply to each request.
+        on_lost: Gets the reason, once, when the session ends by anything but `close`.
+    """
+
+    def __init__(self, transport: Transport, on_reply: OnReply, on_lost: OnLost) -> None:
+        self._transport = transport
+        self._on_reply = on_reply
+        self._on_lost = on_lost
+        self._awaiting_reply = False
+        self._closing = False
+        self._end: asyncio.Task[None] | None = None
+        self._reader = asyncio.get_running_loop().create_task(self._read())
+
+    def send(self, request: Request) -> None:
+        """Queue a request; raises ``TypeError`` or ``ValueError`` for what JSON cannot carry."""
+        frame = openenv.encode_request(request)
+        self._awaiting_reply = True
+        self._transport.send(frame)
+
+    def close(self, *, orderly: bool) -> asyncio.Task[None]:
+        """End the session; see `Channel.close`."""
+        if self._end is None:
+            orderly = orderly and not self._awaiting_reply and not self._closing
+            self._closing = True
+            self._end = asyncio.get_running_loop().create_task(self._finish(orderly))
+        return self._end
+
+    async def _finish(self, orderly: bool) -> None:
+        if orderly:
+            # A server that gets the close frame closes its environment first and the socket after, so the
+            # end of the socket says that the slot is free. A WebSocket close alone is answered too early.
+            self._transport.send(openenv.encode_request(Request(Op.CLOSE)))
+            await asyncio.wait([self._reader], timeout=_GOODBYE_TIMEOUT)
+        await self._transport.close()
+        await asyncio.wait([self._reader])
+
+    async def _read(self) -> None:
+        """Deliver what arrives until the connection is over."""
+        recv = self._transport.recv
+        try:
+            while True:
+                self._deliver(openenv.decode_reply(await recv()))
+        except ConnectionClosed as closed:
+            self._lose(_meaning(closed))
+        except ProtocolError as error:
+            self._lose(error)
+
+    def _deliver(self, reply: Reply) -> None:
+        if self._closing:
+            return  # the reply to a call that was given up
+        if not self._awaiting_reply and not isinstance(reply, ErrorReply):
+            raise ProtocolError("the server sent a reply that nobody asked for")
+        # An error that nobody asked for is a refusal on its way before the first request: let it be told.
+        self._awaiting_reply = False
+        self._on_reply(reply)
+
+    def _lose(self, cause: OpenEnvGymError) -> None:
+        if not self._closing:
+            self._closing = True
+            self._on_lost(cause)
+
+
+class OpenEnvConnector:
+    """Opens a WebSocket for every session.
+
+    Args:
+        headers: Sent along in each handshake.
+        max_message_size: Largest reply accepted, bytes.
+        ping_interval: Seconds between pings; ``None`` sends none.
+        ping_timeout: Seconds a ping may stay unanswered; ``None`` waits forever.
+    """
+
+    def __init__(
+        self,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_message_size: int = 100 * 2**20,
+        ping_interval: float | None = 20.0,
+        ping_timeout: float | None = 15 * 60.0,
+    ) -> None:
+        self._headers = dict(headers or {})
+        self._max_message_size = max_message_size
+        self._ping_interval = ping_interval
+        self._ping_timeout = ping_timeout
+
+    async def open(
+        self, endpoint: Endpoint, timeout: float | None, on_reply: OnReply, on_lost: OnLost
+    ) -> OpenEnvChannel:
+        """Open a session; see `Connector.open`."""
+        from openenv_gym.transport.websocket import connect  # at first use: it loads the network library
+
+        transport = await connect(
+            endpoint.base_url,
+            token=endpoint.token,
+            headers=self._headers,
+            timeout=timeout,
+            max_size=self._max_message_size,
+            ping_interval=self._ping_interval,
+            ping_timeout=self._ping_timeout,
+        )
+        return OpenEnvChannel(transport, on_reply, on_lost)
+
+
+def _meaning(closed: ConnectionClosed) -> SessionLostError:
+    """Say what the end of the connection means for the session, and what to change if that is known."""
+    if closed.code == _CLOSE_TOO_BIG:
+        if closed.by_us:
+            return SessionLostError("the server sent a message larger than max_message_size_mb: raise it")
+        return SessionLostError("the server refused a message larger than its limit: send less, or raise it")
+    if closed.code == _CLOSE_CUT:
+        return SessionLostError("the connection to the server was cut")
+    said = f": {closed.reason}" if closed.reason else ""
+    who = "this side" if closed.by_us else "the server"
+    return SessionLostError(f"{who} closed the connection (code {closed.code}{said})")

@@ -1,0 +1,288 @@
+"""Many sessions driven in batches: the engine under vector environments and rollout loops.
+
+Requests go to the I/O thread and results come back with one thread hop a batch, without a task or a future
+a call. Results are handed out in the order in which they arrived.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import warnings
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from openenv_gym.client.balancer import Balancer
+from openenv_gym.client.channel import Connector
+from openenv_gym.client.io_thread import io_thread
+from openenv_gym.client.lane import Lane
+from openenv_gym.client.openenv_channel import OpenEnvConnector
+from openenv_gym.errors import ClosedError, ConcurrentCallError, OpenEnvGymError, UsageError
+from openenv_gym.providers.endpoint import Endpoint
+from openenv_gym.wire.messages import Reply, Request
+
+Result = Reply | OpenEnvGymError
+
+_CLOSE_TIMEOUT = 10.0  # seconds; each session's own goodbye is bounded below that
+
+
+class _Waiter:
+    """A caller that waits for some lanes' results; touched under the pool's lock only."""
+
+    def __init__(self, lanes: Collection[int] | None, missing: int, wake: Callable[[], object]) -> None:
+        self._lanes = lanes
+        self._missing = missing
+        self._wake: Callable[[], object] | None = wake
+
+    def arrived(self, lane: int) -> None:
+        """Count a result; the last one that is missed wakes the caller."""
+        if self._lanes is None or lane in self._lanes:
+            self._missing -= 1
+            if self._missing == 0:
+                self.wake()
+
+    def wake(self) -> None:
+        """Wake the caller, once."""
+        wake, self._wake = self._wake, None
+        if wake is not None:
+            wake()
+
+
+class SessionPool:
+    """A fixed number of lanes, each with at most one session and one call.
+
+    Thread-safe: batches may be submitted and collected from any threads, as long as they name different
+    lanes. A lane is busy from `submit` until its result is collected.
+
+    Args:
+        endpoints: The servers; new sessions go to the one with the fewest, avoiding those that fail.
+        num_lanes: How many lanes.
+        connect_timeout: Seconds one attempt to connect may take.
+        open_timeout: Seconds a reset submitted with ``timeout=None`` may look for a server.
+        headers: Sent along in each handshake.
+        max_message_size: Largest reply accepted, bytes.
+        connector: Opens sessions in another dialect; ``headers`` and ``max_message_size`` are then its own.
+    """
+
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        num_lanes: int,
+        *,
+        connect_timeout: float = 10.0,
+        open_timeout: float = 60.0,
+        headers: Mapping[str, str] | None = None,
+        max_message_size: int = 100 * 2**20,
+        connector: Connector | None = None,
+    ) -> None:
+        self._closed = True  # until construction went through
+        if not endpoints or num_lanes < 1:
+            raise UsageError("a session pool needs at least one endpoint and one lane")
+        connector = connector or OpenEnvConnector(headers=headers, max_message_size=max_message_size)
+        balancer = Balancer(endpoints)
+        self._lanes = [
+            Lane(connector, balancer, connect_timeout=connect_timeout, open_timeout=open_timeout)
+            for _ in range(num_lanes)
+        ]
+        self._lock = threading.Lock()
+        self._running: set[int] = set()
+        self._ready: dict[int, Result] = {}  # in the order of arrival
+        self._waiters: list[_Waiter] = []
+        self._io = io_thread()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    # --- calls -----------------------------------------------------------------------------------------
+
+    def submit(self, calls: Sequence[tuple[int, Request]], timeout: float | None = None) -> None:
+        """Start one call on each of some lanes.
+
+        A ``reset`` on a lane without a session opens one on the healthiest server, trying again with growing
+        pauses until ``timeout``; then the lane's result is a `NoHealthyServerError`. Whatever else goes wrong
+        on a lane is that lane's result, and that lane's only.
+
+        Args:
+            calls: Pairs of lane number and request, each lane at most once.
+            timeout: Seconds each call may take; ``None`` waits forever.
+
+        Raises:
+            ConcurrentCallError: A lane is busy; nothing was sent.
+            UsageError: There is no such lane; nothing was sent.
+            ClosedError: The pool is closed.
+        """
+        self._require_usable()
+        lanes = [lane for lane, _ in calls]
+        with self._lock:
+            fresh = set(lanes)
+            if len(fresh) < len(lanes) or fresh & self._running or fresh & self._ready.keys():
+                self._refuse_busy(lanes)
+            if fresh and (min(fresh) < 0 or max(fresh) >= len(self._lanes)):
+                raise UsageError(f"lanes run from 0 to {len(self._lanes) - 1}; got {sorted(fresh)}")
+            self._running |= fresh
+        self._io.call_soon(self._start, calls, timeout)
+
+    def collect(
+        self, min_count: int, timeout: float | None = None, lanes: Collection[int] | None = None
+    ) -> list[tuple[int, Result]]:
+        """Wait for results.
+
+        Args:
+            min_count: Return as soon as so many are there (with all that are).
+            timeout: Return after so many seconds with what is there; ``None`` waits forever.
+            lanes: Only these lanes' results; ``None`` takes any.
+
+        Returns:
+            Pairs of lane number and reply or error, in the order of arrival.
+
+        Raises:
+            UsageError: Fewer than ``min_count`` calls are running or done, so the wait would never end.
+            ClosedError: The pool is closed, or was closed meanwhile.
+        """
+        gate = threading.Lock()
+        gate.acquire()
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            waiter = self._wait_for(min_count, lanes, gate.release)
+            if waiter is None:
+                return self._take(lanes)
+            try:
+                left = -1.0 if deadline is None else max(0.0, deadline - time.monotonic())
+                in_time = gate.acquire(timeout=left)
+            finally:
+                self._leave(waiter)
+            if not in_time:
+                return self._take(lanes)
+
+    async def acollect(
+        self, min_count: int, timeout: float | None = None, lanes: Collection[int] | None = None
+    ) -> list[tuple[int, Result]]:
+        """Do what `collect` does without blocking the caller's event loop."""
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout is None else loop.time() + timeout
+        while True:
+            woken = asyncio.Event()
+
+            def wake(woken: asyncio.Event = woken) -> None:
+                if not loop.is_closed():
+                    loop.call_soon_threadsafe(woken.set)
+
+            waiter = self._wait_for(min_count, lanes, wake)
+            if waiter is None:
+                return self._take(lanes)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await woken.wait()
+            except TimeoutError:
+                return self._take(lanes)
+            finally:
+                self._leave(waiter)
+
+    # --- the end ---------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """End every session and free its slot. Bounded; safe to call twice; wakes whoever collects."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            for waiter in self._waiters:
+                waiter.wake()
+        if self._io is io_thread():  # after a fork the sessions are the parent's
+            self._io.run(_close_all(self._lanes), _CLOSE_TIMEOUT)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if not self._closed and self._io.is_mine:
+            warnings.warn(f"unclosed {self!r}: call close()", ResourceWarning, source=self, stacklevel=1)
+            self._io.submit(_close_all(self._lanes))
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "open"
+        return f"<SessionPool of {len(getattr(self, '_lanes', ()))} lanes, {state}>"
+
+    # --- inside ----------------------------------------------------------------------------------------
+
+    def _start(self, calls: Sequence[tuple[int, Request]], timeout: float | None) -> None:
+        """Start calls; on the I/O thread."""
+        for lane, request in calls:
+            self._lanes[lane].start(request, timeout, self._reporter(lane))
+
+    def _reporter(self, lane: int) -> Callable[[Any], None]:
+        def report(result: Any) -> None:
+            with self._lock:
+                self._running.discard(lane)
+                self._ready[lane] = result
+                for waiter in self._waiters:
+                    waiter.arrived(lane)
+
+        return report
+
+    def _wait_for(
+        self, min_count: int, lanes: Collection[int] | None, wake: Callable[[], object]
+    ) -> _Waiter | None:
+        """Register a wait, or return ``None`` when what it is for is there already."""
+        self._require_usable()
+        with self._lock:
+            if lanes is None:
+                ready, running = len(self._ready), len(self._running)
+            else:
+                ready = sum(lane in self._ready for lane in lanes)
+                running = sum(lane in self._running for lane in lanes)
+            if ready >= min_count:
+                return None
+            if ready + running < min_count:
+                raise UsageError(
+                    f"asked for {min_count} results, but only {ready + running} calls are running or done: "
+                    "submit() more first"
+                )
+            waiter = _Waiter(lanes, min_count - ready, wake)
+            self._waiters.append(waiter)
+            return waiter
+
+    def _leave(self, waiter: _Waiter) -> None:
+        with self._lock:
+            self._waiters.remove(waiter)
+
+    def _take(self, lanes: Collection[int] | None) -> list[tuple[int, Result]]:
+        self._require_usable()
+        with self._lock:
+            if lanes is None:
+                taken = list(self._ready.items())
+                self._ready.clear()
+            else:
+                taken = [(lane, result) for lane, result in self._ready.items() if lane in lanes]
+                for lane, _ in taken:
+                    del self._ready[lane]
+        return taken
+
+    def _refuse_busy(self, lanes: Sequence[int]) -> None:
+        for position, lane in enumerate(lanes):
+            if lane in self._running:
+                raise ConcurrentCallError(f"lane {lane} is running a call: collect() its result first")
+            if lane in self._ready:
+                raise ConcurrentCallError(
+                    f"lane {lane} has a result that was not collected: collect() it first"
+                )
+            if lane in lanes[:position]:
+                raise ConcurrentCallError(f"lane {lane} is named twice in one batch")
+
+    def _require_usable(self) -> None:
+        if self._closed:
+            raise ClosedError("the session pool is closed; make a new one")
+        if self._io is not io_thread():
+            raise UsageError("this session pool belongs to the parent of this forked process; make a new one")
+
+
+async def _close_all(lanes: Sequence[Lane]) -> None:
+    await asyncio.gather(*(lane.close() for lane in lanes))

@@ -1,0 +1,86 @@
+"""What a server says about itself over HTTP: its schemas, its metadata, its health."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from openenv_gym.errors import AuthenticationError, ProtocolError, ServerUnreachableError, UsageError
+from openenv_gym.providers.endpoint import Endpoint
+from openenv_gym.transport.address import parse_address
+
+_MAX_BODY = 32 * 2**20  # bytes; a schema is thousands, a readme inside the metadata may be more
+
+
+def fetch_schema(endpoint: Endpoint, timeout: float = 10.0) -> dict[str, Any]:
+    """Fetch ``/schema``: the JSON Schemas of action, observation and state.
+
+    Args:
+        endpoint: The server.
+        timeout: Seconds it may take.
+
+    Raises:
+        ServerUnreachableError: Nobody answered in time.
+        AuthenticationError: The server refused the token.
+        ProtocolError: It answered, but not with what OpenEnv serves there.
+    """
+    return _fetch(endpoint, "/schema", timeout)
+
+
+def fetch_metadata(endpoint: Endpoint, timeout: float = 10.0) -> dict[str, Any]:
+    """Fetch ``/metadata``: name, description, version; raises what `fetch_schema` raises."""
+    return _fetch(endpoint, "/metadata", timeout)
+
+
+def fetch_health(endpoint: Endpoint, timeout: float = 10.0) -> dict[str, Any]:
+    """Fetch ``/health``; raises what `fetch_schema` raises."""
+    return _fetch(endpoint, "/health", timeout)
+
+
+def _fetch(endpoint: Endpoint, path: str, timeout: float) -> dict[str, Any]:
+    import httpx  # at first use: it takes longer to import than gymnasium
+
+    address = parse_address(endpoint.base_url)
+    headers = {"Authorization": f"Bearer {endpoint.token}"} if endpoint.token is not None else {}
+    try:
+        with (
+            httpx.Client(timeout=timeout, trust_env=not address.is_loopback, follow_redirects=True) as client,
+            client.stream("GET", address.http + path, headers=headers) as response,
+        ):
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > _MAX_BODY:
+                    raise ProtocolError(f"{address.shown}{path} is larger than {_MAX_BODY} bytes")
+    except httpx.TimeoutException:
+        raise ServerUnreachableError(
+            f"{address.shown} did not answer {path} within {timeout:g} s: check that the server runs"
+        ) from None
+    except httpx.TransportError as error:
+        raise ServerUnreachableError(
+            f"cannot fetch {path} from {address.shown} ({error}): check that the server runs and that host, "
+            "port and http/https are right"
+        ) from None
+    except (httpx.InvalidURL, httpx.TooManyRedirects, UnicodeError) as error:
+        raise UsageError(f"cannot fetch {path} from {address.shown}: {type(error).__name__}") from None
+    return _body(response.status_code, bytes(body), address.shown, path)
+
+
+def _body(status: int, body: bytes, where: str, path: str) -> dict[str, Any]:
+    from openenv_gym.wire import json_codec
+
+    if status in (401, 403):
+        raise AuthenticationError(
+            f"{where} refused {path} (HTTP {status}): pass token= (the server's OPENENV_GYM_TOKEN)"
+        )
+    if status >= 500:
+        raise ServerUnreachableError(f"{where}{path} answered HTTP {status}: check the server's log")
+    try:
+        value = json_codec.decode(body) if status == 200 else None
+    except json_codec.InvalidJSONError:
+        value = None
+    if not isinstance(value, dict):
+        raise ProtocolError(
+            f"{where}{path} answered HTTP {status} without a JSON object: check that base_url is an OpenEnv "
+            "server, with its path prefix"
+        )
+    return value
