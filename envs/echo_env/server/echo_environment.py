@@ -1,0 +1,60 @@
+"""The Echo environment itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import uuid4
+
+from echo_env.models import EchoAction, EchoObservation
+from openenv_gym.models import EnvironmentMetadata, State
+from openenv_gym.server import Environment
+
+VERSION = "0.1.0"
+_GREETING = "Echo environment ready!"
+_CHARACTERS_PER_REWARD = 10
+
+
+class EchoEnvironment(Environment[EchoAction, EchoObservation, State]):
+    """Says back what it is told; the reward is a tenth a character. An episode has no end of its own."""
+
+    SUPPORTS_CONCURRENT_SESSIONS = True
+    EXECUTION = "inline"  # nothing here waits or takes time
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._state = State()
+
+    def reset(  # type: ignore[override]  # without **kwargs, so that unknown options are refused
+        self, seed: int | None = None, episode_id: str | None = None
+    ) -> EchoObservation:
+        """Start an episode. Nothing is random, so the seed changes nothing."""
+        self._state = State(episode_id=episode_id or str(uuid4()))
+        return EchoObservation(echoed_message=_GREETING, reward=0.0)
+
+    def step(  # type: ignore[override]
+        self, action: EchoAction, timeout_s: float | None = None
+    ) -> EchoObservation:
+        """Echo one message."""
+        self._state.step_count += 1
+        message = action.message
+        return EchoObservation(
+            echoed_message=message,
+            message_length=len(message),
+            # Divided, not times 0.1: 3 * 0.1 is 0.30000000000000004.
+            reward=len(message) / _CHARACTERS_PER_REWARD,
+            metadata={"original_message": message, "step": self._state.step_count},
+        )
+
+    @property
+    def state(self) -> State:
+        """The episode's id and how many messages were echoed in it."""
+        return self._state
+
+    def get_metadata(self) -> EnvironmentMetadata:
+        """Describe the environment."""
+        return EnvironmentMetadata(
+            name="echo_env",
+            description="Echoes messages back and rewards their length",
+            readme_content=(Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8"),
+            version=VERSION,
+        )
