@@ -77,7 +77,7 @@ class Proxy:
                 end.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):
             while data := await reader.read(65536):
                 await self._open.wait()
                 writer.write(data)
@@ -96,7 +96,7 @@ class Proxy:
         self._server.close()
         self._open.set()
         self._abort_all()
+        # Aborted connections end their tasks; waiting for that leaves nothing pending on the loop.
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        if others:
+            await asyncio.wait(others, timeout=_TIMEOUT)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
-import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from openenv_gym.adapters.async_vector_face import AsyncVectorFace
@@ -105,11 +104,6 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         """The same environment for asyncio code: ``await envs.aio.step(actions)``."""
         return AsyncVectorFace(self._engine)
 
-    @property
-    def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
-        """The lanes' generators, which draw the seeds of unseeded resets."""
-        return tuple(self._engine.lanes[index].rng for index in range(self.num_envs))
-
     # --- lockstep --------------------------------------------------------------------------------------
 
     def reset(
@@ -129,7 +123,8 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         Raises:
             NoHealthyServerError: A lane found no server within ``reset_timeout``.
         """
-        return self._run(self._engine.reset_plan(seed, options))
+        result: ResetBatch = self._run(self._engine.reset_plan(seed, options))
+        return result
 
     def step(self, actions: Any) -> Batch:
         """Step every lane once.
@@ -141,7 +136,8 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
             Batched observations; rewards (float64), terminations and truncations (bool) of shape
             ``(num_envs,)``; infos.
         """
-        return self._run(self._engine.step_plan(actions))
+        batch: Batch = self._run(self._engine.step_plan(actions))
+        return batch
 
     def step_async(self, actions: Any) -> None:
         """Start a step of every lane; `step_wait` returns its result."""
@@ -157,7 +153,8 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         if self._pending is None:
             raise UsageError("step_wait() without step_async()")
         (plan, calls), self._pending = self._pending, None
-        return self._finish(plan, calls)
+        batch: Batch = self._finish(plan, calls)
+        return batch
 
     def _run(self, plan: Plan) -> Any:
         calls = next(plan)
@@ -229,6 +226,12 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
                 raise result
             states[index] = result.data
         return [states[index] for index in range(self.num_envs)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
 
     def close_extras(self, **kwargs: Any) -> None:
         """Close every session and give back the servers (called by `close`)."""

@@ -31,6 +31,7 @@ def env(corridor: LiveServer) -> Iterator[RemoteEnv]:
         yield env
 
 
+@pytest.mark.filterwarnings("ignore:.*A Box observation space (minimum|maximum) value is:UserWarning")
 def test_check_env_passes(corridor: LiveServer) -> None:
     env = gymnasium.make("openenv/Remote-v0", base_url=corridor.base_url)
     check_env(env.unwrapped)
