@@ -1,0 +1,278 @@
+"""GitEnvironment: repositories to clone, a workspace to work in, hostile commands expected."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from git_env.models import GitAction, GitObservation, GitState, RepositoryInfo
+from git_env.server import push_operation, remote_operations
+from git_env.server.command_policy import ParsedCommand, parse_command
+from git_env.server.episode_clock import EpisodeClock
+from git_env.server.gitea import GitHostError
+from git_env.server.refusal import Refusal
+from git_env.server.session_workspace import GitResult, SessionWorkspace, WorkingDirectory
+from git_env.server.settings import Task
+from git_env.server.shared_state import SharedState
+from git_env.server.task_catalog import TaskCatalog
+from git_env.server.trusted_git import TrustedGitError
+from git_env.server.workspace_paths import WORKSPACE
+from openenv_gym.errors import EnvironmentFailedError, NotResetError
+from openenv_gym.models import EnvironmentMetadata
+from openenv_gym.server.environment import Environment
+
+VERSION = "0.1.0"
+
+
+class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
+    """Isolated Git workspaces over a Gitea host, with task-based resets.
+
+    Args:
+        shared: What the sessions of one server share. Without it the environment makes its own, and closes
+            it with itself.
+    """
+
+    SUPPORTS_CONCURRENT_SESSIONS: ClassVar[bool] = True
+    EXECUTION: ClassVar[Any] = "thread"
+    MAX_SESSIONS: ClassVar[int | None] = 256
+
+    def __init__(self, shared: SharedState | None = None) -> None:
+        super().__init__()
+        self._owns_shared = shared is None
+        self._shared = shared or SharedState()
+        self._tasks = TaskCatalog(self._shared.settings.tasks)
+        self._workspace: SessionWorkspace | None = None
+        self._task_directory = ""
+        # Goes on where a reset brings no seed, so that a seeded run is reproducible as a whole.
+        self._rng = random.Random()
+        self._clock = EpisodeClock(0)
+        self._state = GitState(workspace_path=WORKSPACE)
+
+    # --- episodes
+
+    def reset(  # type: ignore[override]  # without **kwargs, so that unknown options are refused
+        self,
+        seed: int | None = None,
+        episode_id: str | None = None,
+        task_id: str | None = None,
+        split: str | None = None,
+        index: int | None = None,
+    ) -> GitObservation:
+        """Start an episode in a workspace of its own.
+
+        Args:
+            seed: Fixes the commit dates, and the task where none is named.
+            episode_id: Kept in the state; by default a random one.
+            task_id: A task of TASK_REPOS, whose state is then checked out.
+            split: With ``index``: a task by its place.
+            index: With ``split``.
+
+        Raises:
+            InvalidActionError: There is no such task; the message names those there are.
+            EnvironmentFailedError: The task's repository or ref cannot be had.
+            SandboxError: Nothing can confine commands on this machine.
+        """
+        if seed is not None:
+            self._rng.seed(seed)
+        task = self._tasks.choose(task_id, split, index, self._rng)
+        self._clock = EpisodeClock(self._rng.getrandbits(32))
+        self._reset_rubric()
+        self._shared.start()
+        if self._workspace is None:
+            self._workspace = SessionWorkspace(self._shared)
+        self._workspace.clear()
+        self._state = GitState(
+            episode_id=episode_id or str(uuid.uuid4()), gitea_ready=True, workspace_path=WORKSPACE
+        )
+        return self._apply_transform(self._begin(self._workspace, task))
+
+    def _begin(self, workspace: SessionWorkspace, task: Task | None) -> GitObservation:
+        self._task_directory = ""
+        if task is None:
+            self._state.gitea_ready = self._host_answers()
+            return GitObservation(
+                success=True, message="Ready: the workspace is empty. Use list_repos and clone_repo."
+            )
+        try:
+            start = self._shared.starting_point(task)
+            checkout = workspace.add(start, start.mirror.repository.name)
+        except (Refusal, GitHostError, TrustedGitError) as error:
+            raise EnvironmentFailedError(f"task {task.name!r} cannot be set up: {error}") from None
+        self._task_directory = checkout.name
+        place = f"{WORKSPACE}/{checkout.name}"
+        return GitObservation(
+            success=True,
+            message=f"Ready: task {task.name!r}, {start.mirror.repository.full_name} at {task.ref} in {place}",
+            output=f"Cloned to: {place}",
+        )
+
+    def _host_answers(self) -> bool:
+        """Ask the host once; a session without tasks needs it first when it lists or clones."""
+        if not self._shared.ready:
+            try:
+                self._shared.repositories()
+            except GitHostError:
+                return False
+        return True
+
+    def step(  # type: ignore[override]
+        self, action: GitAction, timeout_s: float | None = None
+    ) -> GitObservation:
+        """Carry out one operation. What fails or is refused comes back as ``success=False``.
+
+        Raises:
+            NotResetError: ``reset`` has not been called.
+        """
+        if self._workspace is None:
+            raise NotResetError("call reset() before step()")
+        self._state.step_count += 1
+        operations: dict[str, Callable[[SessionWorkspace, GitAction], GitObservation]] = {
+            "list_repos": self._list_repos,
+            "clone_repo": self._clone_repo,
+            "execute_git_command": self._execute,
+            "read_file": self._read_file,
+            "write_file": self._write_file,
+        }
+        try:
+            observation = operations[action.action_type](self._workspace, action)
+        except (Refusal, TrustedGitError) as error:
+            observation = _failed(f"{action.action_type} failed", str(error))
+        except GitHostError as error:
+            self._state.gitea_ready = False
+            observation = _failed("the git host is not available", str(error))
+        if self.rubric is not None:
+            observation.reward = self._apply_rubric(action, observation)
+        return self._apply_transform(observation)
+
+    @property
+    def state(self) -> GitState:
+        """The episode's bookkeeping."""
+        return self._state
+
+    def close(self) -> None:
+        """End the sandbox, remove the workspace."""
+        workspace, self._workspace = self._workspace, None
+        try:
+            if workspace is not None:
+                workspace.close()
+        finally:
+            if self._owns_shared:
+                self._shared.close()
+
+    def get_metadata(self) -> EnvironmentMetadata:
+        """Describe the environment."""
+        return EnvironmentMetadata(
+            name="git_env",
+            description="Isolated Git workspaces over a Gitea host, with task-based resets",
+            readme_content=(Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8"),
+            version=VERSION,
+        )
+
+    # --- tasks
+
+    def list_splits(self) -> list[str]:
+        """The splits of TASK_REPOS: "train", or none."""
+        return self._tasks.splits()
+
+    def list_tasks(self, split: str) -> list[dict[str, Any]]:
+        """Every task of a split."""
+        return self._tasks.specs(split)
+
+    def num_tasks(self, split: str) -> int:
+        """How many tasks a split has."""
+        return len(self._tasks.specs(split))
+
+    def get_task(self, split: str, index: int) -> dict[str, Any]:
+        """One task by place; raises ``IndexError`` when there is no such place."""
+        specs = self._tasks.specs(split)
+        if not 0 <= index < len(specs):
+            raise IndexError(f"index must be 0 to {len(specs) - 1}, not {index}")
+        return specs[index]
+
+    def get_task_range(
+        self, split: str, start: int | None = None, stop: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Tasks by place, with the bounds of a slice."""
+        return self._tasks.specs(split)[start:stop]
+
+    # --- operations
+
+    def _list_repos(self, workspace: SessionWorkspace, action: GitAction) -> GitObservation:
+        found = self._shared.repositories()
+        self._state.gitea_ready = True
+        repos: list[RepositoryInfo] = [
+            {
+                "name": repository.name,
+                "full_name": repository.full_name,
+                "clone_url": self._shared.mirrors.shown_url(repository.full_name),
+                "description": repository.description,
+                "default_branch": repository.default_branch,
+            }
+            for repository in found
+        ]
+        return GitObservation(success=True, message=f"Found {len(repos)} repositories", repos=repos)
+
+    def _clone_repo(self, workspace: SessionWorkspace, action: GitAction) -> GitObservation:
+        if not action.repo_name:
+            raise Refusal("repo_name is empty; list_repos names the repositories there are")
+        repository = self._shared.find(action.repo_name)
+        start = self._shared.mirrors.starting_point(repository)
+        self._check_space(workspace)
+        checkout = workspace.add(start, action.target_dir or repository.name)
+        return GitObservation(
+            success=True,
+            message=f"Cloned {repository.full_name}",
+            output=f"Cloned to: {WORKSPACE}/{checkout.name}",
+        )
+
+    def _execute(self, workspace: SessionWorkspace, action: GitAction) -> GitObservation:
+        where = workspace.locate(action.working_dir or action.repo_name or self._task_directory)
+        command = parse_command(action.command, workspace.path_checks(where))
+        if command.writes:
+            self._check_space(workspace)
+        done = self._run(workspace, where, command)
+        if done.exit_code == 0:
+            output = "".join(text for text in (done.stdout, done.stderr) if text)
+            return GitObservation(success=True, message=f"git {command.name} succeeded", output=output)
+        # Some failures ("nothing to commit") are told on standard output alone.
+        return GitObservation(
+            success=False,
+            message=f"git {command.name} failed with exit code {done.exit_code}",
+            output=done.stdout,
+            error=done.stderr or done.stdout or f"exit code {done.exit_code}",
+        )
+
+    def _run(self, workspace: SessionWorkspace, where: WorkingDirectory, command: ParsedCommand) -> GitResult:
+        now = self._clock.at(self._state.step_count, where.checkout.mirror.newest)
+        match command.name:
+            case "fetch":
+                return remote_operations.fetch(workspace, where, command, now)
+            case "pull":
+                return remote_operations.pull(workspace, where, command, now)
+            case "push":
+                return push_operation.push(self._shared, workspace, where, command, now)
+        return workspace.run_git(where, command.argv, now=now)
+
+    def _read_file(self, workspace: SessionWorkspace, action: GitAction) -> GitObservation:
+        text = workspace.read_file(action.path)
+        return GitObservation(success=True, message=f"Read {len(text.encode())} bytes", output=text)
+
+    def _write_file(self, workspace: SessionWorkspace, action: GitAction) -> GitObservation:
+        self._check_space(workspace)
+        size = workspace.write_file(action.path, action.content)
+        return GitObservation(success=True, message=f"Wrote {size} bytes")
+
+    def _check_space(self, workspace: SessionWorkspace) -> None:
+        """Refuse to write more once the workspace is over its bound."""
+        bound = self._shared.settings.limits.workspace_bytes
+        if workspace.used_bytes() > bound:
+            raise Refusal(
+                f"the workspace holds more than {bound} bytes; reset the environment, or remove files"
+            )
+
+
+def _failed(message: str, error: str) -> GitObservation:
+    return GitObservation(success=False, message=message, error=error)

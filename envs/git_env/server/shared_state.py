@@ -1,0 +1,212 @@
+"""SharedState: what all sessions of one server share - the git host, its mirrors, prepared checkouts."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import tempfile
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, TextIO
+
+from git_env.server.checkout_pool import CheckoutPool, remove_tree
+from git_env.server.fresh_checkout import build_checkout
+from git_env.server.gitea import GiteaClient, GitHostError, Repository
+from git_env.server.mirrors import MirrorStore, StartingPoint
+from git_env.server.refusal import Refusal
+from git_env.server.settings import GitSettings, Task
+from git_env.server.trusted_git import HostAccess, TrustedGit, TrustedGitError
+from openenv_gym.errors import ClosedError
+
+if TYPE_CHECKING:
+    from git_env.host import GitHost
+
+logger = logging.getLogger(__name__)
+
+_PREFIX = "openenv-git-"
+# What agents see in place of the embedded host's address, whose port differs from run to run.
+EMBEDDED_URL = "http://git.internal"
+
+
+class SharedState:
+    """Started by the first session that needs it, closed with the server. Thread-safe.
+
+    Args:
+        settings: What the operator chose; by default read from the environment's variables.
+    """
+
+    def __init__(self, settings: GitSettings | None = None) -> None:
+        self.settings = settings or GitSettings.from_environ()
+        self.ready = False
+        self._lock = threading.Lock()
+        self._closed = False
+        self._started = False
+        self._directory: Path | None = None
+        self._directory_lock: TextIO | None = None
+        self._embedded: GitHost | None = None
+        self._known: dict[str, Repository] = {}
+        self.git: TrustedGit
+        self.access: HostAccess
+        self.client: GiteaClient
+        self.mirrors: MirrorStore
+        self.pool: CheckoutPool
+
+    def start(self) -> None:
+        """Start what is not started yet; returns when mirrors can be fetched.
+
+        Raises:
+            StartupError: The embedded git host could not start.
+            ClosedError: It was closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise ClosedError("the Git environment's server is shutting down")
+            if not self._started:
+                self._start()
+                self._started = True
+
+    def close(self) -> None:
+        """Stop the host, the background thread, and remove every file. Safe in any state."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            if hasattr(self, "git"):
+                self.git.close()
+            if hasattr(self, "pool"):
+                self.pool.close()
+            if hasattr(self, "client"):
+                self.client.close()
+            if self._embedded is not None:
+                self._embedded.stop()
+            if self._directory is not None:
+                remove_tree(self._directory)
+            if self._directory_lock is not None:
+                self._directory_lock.close()
+
+    def __enter__(self) -> SharedState:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def directory(self) -> Path:
+        """The server's own directory."""
+        assert self._directory is not None, "start() comes first"
+        return self._directory
+
+    def repositories(self) -> list[Repository]:
+        """Every repository of the host, asked now.
+
+        Raises:
+            GitHostError: The host does not answer.
+        """
+        try:
+            found = self.client.repositories()
+        except GitHostError:
+            self.ready = False
+            raise
+        self.ready = True
+        self._known = {repository.full_name: repository for repository in found}
+        return found
+
+    def find(self, name: str) -> Repository:
+        """One repository by ``name`` or ``owner/name``; the host is asked if the name is new.
+
+        Raises:
+            Refusal: There is none, or several have this name.
+            GitHostError: The host does not answer.
+        """
+        found = self._match(name)
+        if not found:
+            self.repositories()
+            found = self._match(name)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(repository.full_name for repository in found)
+            raise Refusal(f"several repositories are called {name!r}; name one of: {names}")
+        known = ", ".join(sorted(self._known)[:50]) or "none"
+        raise Refusal(f"the git host has no repository {name!r}; repositories: {known}")
+
+    def starting_point(self, task: Task) -> StartingPoint:
+        """Where a task's episodes start.
+
+        Raises:
+            Refusal: The repository or the ref does not exist.
+            GitHostError: The host does not answer.
+            TrustedGitError: The repository could not be fetched.
+        """
+        return self.mirrors.starting_point(self.find(task.repository), task.ref)
+
+    def prepare_tasks(self) -> None:
+        """Fetch the tasks' repositories and build a first checkout of each, so that no episode waits."""
+        self.start()
+        for task in self.settings.tasks.values():
+            try:
+                self.pool.prepare(self.starting_point(task))
+            except (Refusal, GitHostError, TrustedGitError) as error:
+                logger.warning("task %s cannot be prepared: %s", task.name, error)
+
+    def _match(self, name: str) -> list[Repository]:
+        wanted = name.removesuffix(".git")
+        if wanted in self._known:
+            return [self._known[wanted]]
+        found = [repository for repository in self._known.values() if repository.name == wanted]
+        own = [item for item in found if item.full_name.partition("/")[0] == self.settings.username]
+        return own or found
+
+    def _start(self) -> None:
+        settings = self.settings
+        self._directory, self._directory_lock = _own_directory(settings.workspace_dir)
+        url, username, password = settings.gitea_url, settings.username, settings.password
+        if url is None:
+            from git_env.host import GitHost, HostSettings
+
+            host_settings = HostSettings(allow_push=settings.allow_push)
+            self._embedded = GitHost(imports=settings.imports, settings=host_settings).start()
+            url, username, password = self._embedded.url, self._embedded.username, self._embedded.password
+        self.git = TrustedGit(self._directory / "settings")
+        self.access = HostAccess(url, username, password)
+        self.client = GiteaClient(url, username, password)
+        shown_url = EMBEDDED_URL if self._embedded else url
+        self.mirrors = MirrorStore(self._directory / "mirrors", self.git, self.access, url, shown_url)
+        self.pool = CheckoutPool(
+            self._directory / "checkouts",
+            lambda start, path: build_checkout(self.git, start, path),
+            prepared=settings.prepared,
+        )
+
+
+def _own_directory(base: Path | None) -> tuple[Path, TextIO]:
+    """Make a private directory that is locked while its server lives; remove those of servers that died."""
+    parent = base or Path(tempfile.gettempdir())
+    parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(parent)
+    # Locked before it gets its name, so that nobody takes it for abandoned.
+    fresh = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}", dir=parent)).resolve()
+    lock = (fresh / "lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    # Sandboxes' users may pass through to what they know the name of, and list nothing.
+    fresh.chmod(0o711)
+    directory = fresh.with_name(fresh.name.removeprefix("."))
+    fresh.rename(directory)
+    return directory, lock
+
+
+def _remove_abandoned(parent: Path) -> None:
+    for directory in parent.glob(f"{_PREFIX}*/"):
+        try:
+            with (directory / "lock").open("r+") as lock:
+                if os.fstat(lock.fileno()).st_uid != os.getuid():
+                    continue
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove_tree(directory)
+        except (FileNotFoundError, PermissionError, BlockingIOError):
+            continue  # somebody else's, or alive
