@@ -39,12 +39,16 @@ def _create_empty_text(space: Text, n: int = 1, fn: Callable[..., Any] = np.zero
 
 
 @flatten.register(Text)
-def _flatten_text(space: Text, x: str) -> np.ndarray[Any, np.dtype[np.int32]]:
+def _flatten_text(  # type: ignore[misc]  # the fallback is annotated for spaces of its own type variable
+    space: Text, x: str
+) -> np.ndarray[Any, np.dtype[np.int32]]:
     flat = np.full(space.max_length, len(space.character_set), dtype=np.int32)
     flat[: len(x)] = index_array(x)
     return flat
 
 
 @unflatten.register(Text)
-def _unflatten_text(space: Text, x: np.ndarray[Any, Any]) -> str:
+def _unflatten_text(  # type: ignore[misc]  # likewise
+    space: Text, x: np.ndarray[Any, Any]
+) -> str:
     return text_of_indices(x)

@@ -14,6 +14,7 @@ import numpy as np
 from gymnasium.spaces import Box
 
 from openenv_gym.errors import SchemaError
+from openenv_gym.spaces.bounds import integer_bounds, number_bounds
 from openenv_gym.spaces.container_codecs import ArrayCodec, RecordCodec, RecordField, TupleCodec
 from openenv_gym.spaces.exact_codecs import exact_codec
 from openenv_gym.spaces.hints import space_from_hint
@@ -44,14 +45,23 @@ _KNOWN = {
     "string": {"minLength", "maxLength", "format"},
     "boolean": set(),
     "null": set(),
-    "integer": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"},
-    "number": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"},
+    "integer": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "format"},
+    "number": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "format"},
     "array": {"items", "prefixItems", "minItems", "maxItems", "uniqueItems", "shape", "dtype"},
     "object": {"properties", "required", "additionalProperties"},
 }
 # Keywords that constrain a value; any other is somebody's annotation.
 _CONSTRAINTS = frozenset(
-    ["$ref", "allOf", "anyOf", "oneOf", "enum", "const", "type", "not", "if", "then", "else", "multipleOf", "pattern", "format", "contentEncoding", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "items", "prefixItems", "contains", "minContains", "maxContains", "minItems", "maxItems", "uniqueItems", "unevaluatedItems", "properties", "required", "additionalProperties", "patternProperties", "propertyNames", "minProperties", "maxProperties", "dependentRequired", "dependentSchemas", "dependencies", "unevaluatedProperties"]
+    (
+        *("$ref", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "enum", "const", "type"),
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+        *("minLength", "maxLength", "pattern", "format", "contentEncoding", "contentMediaType"),
+        *("items", "prefixItems", "contains", "minContains", "maxContains"),
+        *("minItems", "maxItems", "uniqueItems", "unevaluatedItems"),
+        *("properties", "required", "additionalProperties", "patternProperties", "propertyNames"),
+        *("minProperties", "maxProperties", "unevaluatedProperties"),
+        *("dependentRequired", "dependentSchemas", "dependencies"),
+    )
 )
 # Formats that admit any text: they say how to show it, or what it becomes.
 _FREE_FORMATS = frozenset({None, "binary", "multi-line", "password", "path", "textarea"})
@@ -213,19 +223,7 @@ class Compiler:
         return TextCodec(Text(longest, min_length=shortest))
 
     def _integer(self, schema: Mapping[str, Any], path: str) -> ValueCodec:
-        low, high = _bound(schema, "minimum", math.ceil), _bound(schema, "maximum", math.floor)
-        above, below = (
-            _bound(schema, "exclusiveMinimum", math.floor),
-            _bound(schema, "exclusiveMaximum", math.ceil),
-        )
-        low = max(
-            (bound for bound in (low, None if above is None else above + 1) if bound is not None),
-            default=None,
-        )
-        high = min(
-            (bound for bound in (high, None if below is None else below - 1) if bound is not None),
-            default=None,
-        )
+        low, high = integer_bounds(schema)
         if low is not None and high is not None:
             _require_range(path, "integer", low, high)
             if high - low < MAX_DISCRETE:
@@ -235,18 +233,7 @@ class Compiler:
         return IntegerCodec(low, high)
 
     def _number(self, schema: Mapping[str, Any], path: str) -> ValueCodec:
-        low = max(
-            float(schema.get("minimum", -math.inf)),
-            math.nextafter(schema["exclusiveMinimum"], math.inf)
-            if "exclusiveMinimum" in schema
-            else -math.inf,
-        )
-        high = min(
-            float(schema.get("maximum", math.inf)),
-            math.nextafter(schema["exclusiveMaximum"], -math.inf)
-            if "exclusiveMaximum" in schema
-            else math.inf,
-        )
+        low, high = number_bounds(schema)
         _require_range(path, "number", low, high)
         return NumberCodec(low, high)
 
@@ -283,17 +270,12 @@ def is_record(schema: Schema) -> bool:
     properties = schema.get("properties")
     if properties is None:
         return schema.get("additionalProperties") is False
-    return set(schema.get("required", ())) <= properties.keys()
+    return set(properties).issuperset(schema.get("required", ()))
 
 
 def either(branches: list[ValueCodec]) -> ValueCodec:
     """The codec of a value that takes one of these forms."""
     return branches[0] if len(branches) == 1 else UnionCodec(branches)
-
-
-def _bound(schema: Mapping[str, Any], keyword: str, rounding: Callable[[float], int]) -> int | None:
-    bound = schema.get(keyword)
-    return None if bound is None or math.isinf(bound) else rounding(bound)
 
 
 def _require_range(path: str, noun: str, low: float, high: float) -> None:

@@ -84,9 +84,7 @@ class RecordCodec(ValueCodec):
             raise misfit.under(f".{name}") from None
         for name in element:
             if name not in self.fields:
-                raise Misfit(f"no such key (there are: {', '.join(self.fields)})", element[name]).under(
-                    f".{name}"
-                )
+                raise Misfit(f"no keys but {', '.join(self.fields)}", name)
         if self._extras is not None:
             extras = value.pop(self._extras)
             for name in extras.keys() & (self.fields.keys() | self._ignored):
@@ -108,9 +106,7 @@ class RecordCodec(ValueCodec):
     def _refuse_unknown(self, value: Mapping[str, Any]) -> None:
         for name in value:
             if name not in self.fields and name not in self._ignored:
-                raise Misfit(f"no such field (the schema has: {', '.join(self.fields)})", value[name]).under(
-                    f".{name}"
-                )
+                raise Misfit(f"no fields but {', '.join(self.fields)}", name)
 
 
 class ArrayCodec(ValueCodec):
@@ -187,7 +183,7 @@ class TupleCodec(ValueCodec):
 
     is_leaf = False
 
-    def __init__(self, items: list[ValueCodec], space: gymnasium.spaces.Tuple | None = None) -> None:
+    def __init__(self, items: list[ValueCodec], space: gymnasium.spaces.Tuple[Any] | None = None) -> None:
         space = space or gymnasium.spaces.Tuple([item.space for item in items])
         super().__init__(space, frozenset({list}), f"an array of {len(items)} items")
         self._items = items

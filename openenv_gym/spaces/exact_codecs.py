@@ -18,7 +18,8 @@ class TensorCodec(ValueCodec):
     """Numbers of one shape and dtype, as an array; in JSON as nested lists.
 
     Values are converted to the declared dtype: floats may be rounded to a narrower float, since that is
-    what declaring it means. Integers that would overflow, or fractions for an integer dtype, are misfits.
+    what declaring it means. Integers that would overflow, or fractions for an integer dtype, are misfits, and
+    so is ``NaN``, which is in no ``Box``.
     """
 
     is_leaf = False
@@ -34,6 +35,8 @@ class TensorCodec(ValueCodec):
             numbers = np.asarray(value)
         except ValueError:  # ragged lists
             raise Misfit(self.expects, value) from None
+        if numbers.size and (numbers.dtype.kind == "b") != (self._dtype.kind == "b"):
+            raise Misfit(self.expects, value)  # in JSON, true is not 1
         return self._checked(numbers, value).copy()
 
     def encode(self, element: Any) -> Any:
@@ -50,7 +53,7 @@ class TensorCodec(ValueCodec):
             raise Misfit(self.expects, original)
         with np.errstate(invalid="ignore", over="ignore"):
             converted = numbers.astype(self._dtype, copy=False)
-        # Equality after the round trip shows overflow and lost fractions; floats may be rounded, not overflow.
+        # Equality after the round trip shows overflow and lost fractions. Floats may be rounded, no more.
         if self._dtype.kind != "f":
             is_kept = np.array_equal(converted, numbers)
         else:
@@ -97,7 +100,7 @@ class StackCodec(ValueCodec):
         if not isinstance(value, list | tuple):
             raise Misfit(self.expects, value)
         items = [self._item.decode(part) for part in value]
-        out = create_empty_array(self._item.space, len(items))
+        out: Any = create_empty_array(self._item.space, len(items))
         return concatenate(self._item.space, items, out) if items else out
 
     def encode(self, element: Any) -> list[Any]:
@@ -109,7 +112,7 @@ class TaggedCodec(ValueCodec):
 
     is_leaf = False
 
-    def __init__(self, branches: list[ValueCodec], space: spaces.OneOf) -> None:
+    def __init__(self, branches: list[ValueCodec], space: spaces.OneOf[Any]) -> None:
         super().__init__(space, frozenset({list}), f"a pair [0 to {len(branches) - 1}, value]")
         self._branches = branches
 

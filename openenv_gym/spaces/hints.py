@@ -2,12 +2,12 @@
 
 A hint goes into a JSON Schema beside the type, on an object or on one property::
 
-    board: list[list[int]] = Field(json_schema_extra={"gymnasium_space": hint_for(Box(0, 2, (8, 8), np.int8))})
+    hint = hint_for(Box(0, 2, (8, 8), np.int8))
+    board: list[list[int]] = Field(json_schema_extra={"gymnasium_space": hint})
 """
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,9 +16,13 @@ import numpy as np
 from gymnasium import spaces
 
 from openenv_gym.errors import SchemaError
+from openenv_gym.spaces.array_sequence import ArraySequence
+from openenv_gym.spaces.json_text import JsonText
 from openenv_gym.spaces.text import Text
 
 Hint = dict[str, Any]
+
+_INFINITIES = ("inf", "-inf")
 
 
 def hint_for(space: spaces.Space[Any]) -> Hint:
@@ -61,6 +65,8 @@ def hint_for(space: spaces.Space[Any]) -> Hint:
             body = {"space": hint_for(space.feature_space), "stack": bool(space.stack)}
         case _:
             raise SchemaError(f"there is no gymnasium_space hint for {type(space).__name__}: {space}")
+    if isinstance(space, JsonText | ArraySequence):
+        raise SchemaError(f"there is no gymnasium_space hint for {type(space).__name__}: {space}")
     names = [name for name, kind in _KINDS.items() if isinstance(space, kind)]
     return {"type": names[0], **body}
 
@@ -124,11 +130,11 @@ def _read_dict(hint: Mapping[str, Any]) -> spaces.Dict:
     return spaces.Dict(OrderedDict((name, space_from_hint(part)) for name, part in hint["spaces"]))
 
 
-def _read_tuple(hint: Mapping[str, Any]) -> spaces.Tuple:
+def _read_tuple(hint: Mapping[str, Any]) -> spaces.Tuple[Any]:
     return spaces.Tuple([space_from_hint(part) for part in hint["spaces"]])
 
 
-def _read_one_of(hint: Mapping[str, Any]) -> spaces.OneOf:
+def _read_one_of(hint: Mapping[str, Any]) -> spaces.OneOf[Any]:
     return spaces.OneOf([space_from_hint(part) for part in hint["spaces"]])
 
 
@@ -148,19 +154,22 @@ def _write_bound(bound: np.ndarray[Any, Any], is_bounded: np.ndarray[Any, Any], 
 def _read_bound(
     written: Any, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    entries = np.broadcast_to(np.array(written, dtype=object), shape)
-    unbounded = np.reshape([entry in ("inf", "-inf", math.inf, -math.inf) for entry in entries.flat], shape)
-    bound = np.empty(shape, dtype)
-    for index, entry in np.ndenumerate(entries):
-        bound[index] = _limit(entry, dtype) if entry in ("inf", "-inf") else entry
-    return bound, ~unbounded.astype(bool)
+    if not isinstance(written, list):
+        is_bounded = written not in _INFINITIES
+        value = written if is_bounded else _limit(written, dtype)
+        return np.full(shape, value, dtype), np.full(shape, is_bounded)
+    parts = [_read_bound(part, shape[1:], dtype) for part in written]
+    if not shape or len(parts) != shape[0]:
+        raise ValueError(f"the bounds are not of shape {shape}")
+    bounds = np.array([bound for bound, _ in parts], dtype).reshape(shape)
+    return bounds, np.array([is_bounded for _, is_bounded in parts], bool).reshape(shape)
 
 
 def _limit(infinity: str, dtype: np.dtype[Any]) -> Any:
     if dtype.kind == "f":
         return float(infinity)
     info = np.iinfo(dtype)
-    return info.max if infinity == "inf" else info.min
+    return info.min if infinity == "-inf" else info.max
 
 
 def _set_dtype(space: Any, hint: Mapping[str, Any], *attributes: str) -> None:

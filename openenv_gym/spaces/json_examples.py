@@ -11,9 +11,7 @@ import numpy as np
 
 from openenv_gym.errors import SchemaError
 from openenv_gym.spaces.patterns import draw_match
-from openenv_gym.spaces.schema import resolve_pointer
-
-Schema = Mapping[str, Any] | bool
+from openenv_gym.spaces.schema import Schema, resolve_pointer
 
 # Below this depth only what must be there is made up, so that recursive schemas come to an end.
 _RICH_DEPTH = 3
@@ -21,6 +19,8 @@ _MAX_DEPTH = 30
 _MAX_EXTRA_ITEMS = 3
 
 _FORMATS = {
+    "base64": "YWJj",
+    "base64url": "YWJj",
     "date": "2000-01-31",
     "date-time": "2000-01-31T12:30:00Z",
     "time": "12:30:00Z",

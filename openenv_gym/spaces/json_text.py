@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from types import NoneType
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from openenv_gym.spaces.json_examples import draw_example
+from openenv_gym.spaces.schema import Schema
 from openenv_gym.spaces.text import DEFAULT_MAX_LENGTH, Text
 from openenv_gym.spaces.value_codec import JSON_KINDS
 
@@ -38,7 +40,7 @@ class JsonText(Text):
 
     def __init__(
         self,
-        schema: dict[str, Any] | bool = True,
+        schema: Schema = True,
         max_length: int = DEFAULT_MAX_LENGTH,
         seed: int | np.random.Generator | None = None,
     ) -> None:
@@ -47,9 +49,10 @@ class JsonText(Text):
         self._schema_text = json.dumps(schema, sort_keys=True)
 
     @property
-    def schema(self) -> dict[str, Any] | bool:
+    def schema(self) -> Schema:
         """The JSON Schema of the documents."""
-        return _parsed(self._schema_text)
+        schema: Schema = _parsed(self._schema_text)
+        return schema
 
     @property
     def kinds(self) -> frozenset[type]:
@@ -81,12 +84,12 @@ class JsonText(Text):
             isinstance(other, JsonText) and super().__eq__(other) and self._schema_text == other._schema_text
         )
 
-    __hash__ = None  # type: ignore[assignment]  # like every gymnasium space
+    __hash__ = None  # like every gymnasium space
 
 
-def kinds_of(schema: dict[str, Any] | bool) -> frozenset[type]:
+def kinds_of(schema: Schema) -> frozenset[type]:
     """The Python types of the JSON values that a schema can admit, judged by its ``type`` alone."""
-    declared = schema.get("type") if isinstance(schema, dict) else None
+    declared = schema.get("type") if isinstance(schema, Mapping) else None
     if declared is None:
         return JSON_KINDS
     names = [declared] if isinstance(declared, str) else declared

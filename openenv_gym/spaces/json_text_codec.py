@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from openenv_gym.spaces.json_text import JsonText, dumps, loads
-from openenv_gym.spaces.value_codec import ABSENT, Misfit, ValueCodec
+from openenv_gym.spaces.value_codec import Misfit, ValueCodec, kind_of
 
 
 class JsonTextCodec(ValueCodec):
@@ -22,7 +22,7 @@ class JsonTextCodec(ValueCodec):
         super().__init__(space, kinds, f"a JSON value of type {' or '.join(names)}")
 
     def decode(self, value: Any) -> str:
-        if value is ABSENT or not isinstance(value, tuple(self.kinds)):
+        if kind_of(value) not in self.kinds:
             raise Misfit(self.expects, value)
         try:
             text = dumps(value)

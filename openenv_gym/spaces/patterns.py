@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable
 
@@ -24,24 +25,39 @@ _CLASSES = {
     "S": "".join(sorted(set(_PRINTABLE) - set(_SPACE))),
 }
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v"}
-_ANCHORS = "AZz"
+_ANCHORS = "AZzbB"
 _MAX_EXTRA_REPEATS = 4
+_MAX_DRAWS = 100
 
 
 def draw_match(pattern: str, rng: np.random.Generator) -> str:
     """Draw a text that a regular expression matches from its first character to its last.
 
-    Understood is what patterns of names and codes are made of: literals, escapes, classes, groups, alternation,
-    repetition, and anchors at the ends.
+    Understood is what patterns of names and codes are made of: literals, escapes, classes, groups,
+    alternation, repetition, and anchors at the ends. Lookahead, lookbehind and word boundaries are only
+    checked afterwards, so they must leave most texts alone.
 
     Raises:
-        SchemaError: The pattern uses something else (lookaround, back-references, word boundaries), or is malformed.
+        SchemaError: The pattern uses something else (back-references, properties), or is malformed.
     """
     parser = _Pattern(pattern, rng)
     draw = parser.alternation()
     if not parser.at_end():
         raise parser.error("unbalanced parenthesis")
-    return draw()
+    if not parser.has_assertions:
+        return draw()
+    for _ in range(_MAX_DRAWS):
+        text = draw()
+        if _is_match(pattern, text):
+            return text
+    raise parser.error(f"{_MAX_DRAWS} attempts failed")
+
+
+def _is_match(pattern: str, text: str) -> bool:
+    try:
+        return re.search(pattern, text) is not None
+    except re.error:
+        return False
 
 
 class _Pattern:
@@ -51,6 +67,7 @@ class _Pattern:
         self._pattern = pattern
         self._position = 0
         self._rng = rng
+        self.has_assertions = False
 
     def at_end(self) -> bool:
         return self._position >= len(self._pattern)
@@ -82,26 +99,29 @@ class _Pattern:
         if character == ".":
             return self._one_of(_PRINTABLE)
         if character == "\\":
-            return self._one_of(self._escape()) if self._peek() not in _ANCHORS else self._anchor()
+            return self._anchor() if self._peek() in _ANCHORS else self._one_of(self._escape())
         if character in "*+?{":
             raise self.error(f"nothing to repeat before {character!r}")
         return lambda: character
 
     def _anchor(self) -> _Draw:
-        self._next()
+        self.has_assertions |= self._next() in "bB"
         return lambda: ""
 
     def _group(self) -> _Draw:
+        is_assertion = False
         if self._accept("?"):
-            if self._accept("P<") or (self._accept("<") and self._peek() not in "=!"):
+            is_assertion = any(map(self._accept, ("=", "!", "<=", "<!")))
+            if not is_assertion and (self._accept("P<") or self._accept("<")):
                 while self._next() != ">":
                     pass
-            elif not self._accept(":"):
-                raise self.error("only plain, named and (?:...) groups are understood")
+            elif not is_assertion and not self._accept(":"):
+                raise self.error("only plain, named and (?:...) groups and assertions are understood")
         draw = self.alternation()
         if not self._accept(")"):
             raise self.error("a group is not closed")
-        return draw
+        self.has_assertions |= is_assertion
+        return (lambda: "") if is_assertion else draw
 
     def _character_class(self) -> str:
         is_negated = self._accept("^")

@@ -50,7 +50,8 @@ class TextCodec(ValueCodec):
             raise Misfit(self.expects, value)
         return str(value)
 
-    encode = decode
+    def encode(self, element: Any) -> str:
+        return self.decode(element)
 
 
 class EnumCodec(ValueCodec):

@@ -8,24 +8,30 @@ from urllib.parse import unquote
 
 from openenv_gym.errors import SchemaError
 
-#: A schema that stands alone: no references, but for what is recursive.
-Schema = dict[str, Any] | bool
+#: A JSON Schema; an *expanded* one has no references but recursive ones, and no annotations.
+Schema = Mapping[str, Any] | bool
 
 # Limits on what a server's schema may make of a client.
 _MAX_NODES = 20_000
 _MAX_DEPTH = 64
 
 _ANNOTATIONS = frozenset(
-    ["title", "description", "examples", "deprecated", "readOnly", "writeOnly", "discriminator", "$comment", "$schema", "$id", "$anchor", "$defs", "definitions"]
+    (
+        *("title", "description", "examples", "deprecated", "readOnly", "writeOnly", "discriminator"),
+        *("$comment", "$schema", "$id", "$anchor", "$defs", "definitions"),
+    )
 )
 _WITH_SCHEMA = frozenset(
-    ["additionalProperties", "propertyNames", "items", "contains", "not", "if", "then", "else", "unevaluatedItems", "unevaluatedProperties"]
+    (
+        *("additionalProperties", "propertyNames", "items", "contains", "not", "if", "then", "else"),
+        *("unevaluatedItems", "unevaluatedProperties"),
+    )
 )
 _WITH_SCHEMAS = frozenset(["prefixItems", "anyOf", "oneOf", "allOf"])
 _WITH_NAMED_SCHEMAS = frozenset(["properties", "patternProperties", "dependentSchemas"])
 
 
-def expand(document: Mapping[str, Any] | bool) -> Schema:
+def expand(document: Schema) -> Schema:
     """Return a schema with every reference replaced by its target and without annotations.
 
     A reference that leads back into itself stays, with the document's ``$defs`` beside it: that subschema
@@ -63,7 +69,7 @@ def resolve_pointer(document: Mapping[str, Any], reference: str) -> Any:
 class _Expansion:
     """One document being expanded."""
 
-    def __init__(self, document: Mapping[str, Any] | bool) -> None:
+    def __init__(self, document: Schema) -> None:
         self._document = document if isinstance(document, Mapping) else {}
         self._nodes = 0
 

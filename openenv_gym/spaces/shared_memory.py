@@ -65,7 +65,7 @@ def _create_shared_text(space: Text, n: int = 1, ctx: Any = None) -> BufferWrapp
     # memory, 4 MiB a lane. This is the block it would take them from.
     memory = BufferWrapper(n * _stride(space))
     for index in range(n):
-        write_to_shared_memory(space, index, " " * space.min_length, memory)
+        _write_shared_text(space, index, " " * space.min_length, memory)
     return memory
 
 

@@ -18,16 +18,16 @@ schema                                    space, and element
 anything else                             ``JsonText``, the value as JSON text; ``text_fields`` names them
 ========================================  ==============================================================
 
-A field that is not required takes its default while decoding, so every element has every field. Without a default
-it is a ``OneOf`` whose last branch, ``Discrete(1)``, means "left out", and encoding leaves it out again. ``null`` is a
-value like any other: a branch at the place where the schema has it. So ``str | None`` is
+Every element has every field. A field that is not required takes its default while decoding. Without a
+default it is a ``OneOf`` whose last branch, ``Discrete(1)``, means "left out", and is left out when encoded.
+``null`` is a value like any other: a branch at the place where the schema has it. So ``str | None`` is
 ``OneOf(Text, Discrete(1))``: ``(0, "text")`` or ``(1, 0)``.
 
-An object that allows additional properties beside named ones has one more field, ``additional_properties``, with the
-rest as a JSON object. Otherwise an unknown field is an error.
+An object that allows additional properties beside named ones has one more field, ``additional_properties``,
+with the rest as a JSON object. Otherwise an unknown field is an error.
 
-Numbers never change in silence: an integer beyond ``int64``, or one that ``float64`` would round, is an error.
-``NaN`` and infinities are in a number's space where no bound excludes them.
+Numbers never change in silence: an integer beyond ``int64``, or one that ``float64`` would round, is an
+error. ``NaN`` and infinities are in a number's space where no bound excludes them.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ ACTION_ENVELOPE = frozenset({"metadata"})
 class SpaceCodec:
     """A gymnasium space, with the translation between its elements and JSON values.
 
-    Make one with :func:`codec_for`, :func:`action_codec` or :func:`observation_codec`. It holds no state between
-    calls, can be shared by threads, and can be pickled.
+    Make one with :func:`codec_for`, :func:`action_codec` or :func:`observation_codec`. It keeps nothing
+    between calls, so threads can share it, and it can be pickled.
 
     Attributes:
         space: The space of the elements.
-        text_fields: Dotted paths of the fields that hold JSON text (``repos[]``, ``call.arguments``); ``""`` when
-            the whole value does.
+        text_fields: Dotted paths of the fields that hold JSON text (``repos[]``, ``call.arguments``); ``""``
+            when the whole value does.
     """
 
     def __init__(
@@ -75,8 +75,8 @@ class SpaceCodec:
         """Turn a JSON value into a fresh element of :attr:`space`, defaults filled in.
 
         Raises:
-            SchemaError: The value does not fit the schema (from :func:`action_codec`: InvalidActionError). The message
-                names the path, what was expected and what came.
+            SchemaError: The value does not fit the schema (from :func:`action_codec`: InvalidActionError).
+                The message names the path, what was expected and what came.
         """
         try:
             return self._codec.decode(value)
@@ -140,15 +140,15 @@ def observation_codec(
 ) -> SpaceCodec:
     """Build the codec of an environment's observations, of steps and of resets alike.
 
-    ``done``, ``reward``, ``metadata`` and ``truncated`` are no part of the space; decoding passes over them. A field
-    that only one of the schemas has, or has another default for, may be missing; one with two different schemas
-    may be either.
+    ``done``, ``reward``, ``metadata`` and ``truncated`` are no part of the space; decoding passes over them.
+    A field that only one of the schemas has, or for which they have different defaults, may be missing; one
+    with two different schemas may be either.
 
     Args:
         observation_schema: ``observation`` of a server's ``/schema``.
         reset_observation_schema: Its ``reset_observation``; ``None`` when resets give the same.
-        lenient: For servers that do not keep to their own schema: every field may be missing, and unknown ones
-            are gathered in ``additional_properties``.
+        lenient: For servers that do not keep to their own schema: every field may be missing, and unknown
+            ones are gathered in ``additional_properties``.
         max_text_length: Bound, in characters, of texts whose schema gives none.
 
     Raises:

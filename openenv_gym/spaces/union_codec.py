@@ -9,7 +9,7 @@ import numpy as np
 
 from openenv_gym.spaces.scalar_codecs import IntegerCodec, IntegerRangeCodec, NumberCodec, exact_integer
 from openenv_gym.spaces.union import Union
-from openenv_gym.spaces.value_codec import JSON_KINDS, Absent, Misfit, ValueCodec
+from openenv_gym.spaces.value_codec import JSON_KINDS, Absent, Misfit, ValueCodec, kind_of
 
 
 class UnionCodec(ValueCodec):
@@ -34,14 +34,13 @@ class UnionCodec(ValueCodec):
         self._by_kind = {kind: _candidates(kind, numbered) for kind in (*JSON_KINDS, Absent)}
 
     def decode(self, value: Any) -> tuple[np.int64, Any]:
-        candidates = self._by_kind.get(type(value), ())
-        for index, branch in candidates:
+        misfits = []
+        for index, branch in self._by_kind.get(kind_of(value), ()):
             try:
                 return index, branch.decode(value)
             except Misfit as misfit:
-                if len(candidates) == 1:
-                    raise misfit from None
-        raise Misfit(self.expects, value)
+                misfits.append(misfit)
+        raise self._closest(misfits, value) from None
 
     def encode(self, element: Any) -> Any:
         index = None
@@ -57,6 +56,15 @@ class UnionCodec(ValueCodec):
     def text_fields(self, path: str) -> Iterator[str]:
         for branch in self.branches:
             yield from branch.text_fields(path)
+
+    def _closest(self, misfits: list[Misfit], value: Any) -> Misfit:
+        """The misfit of the branch that was followed deepest; of all branches when none led anywhere."""
+        closest = max(misfits, key=lambda misfit: misfit.depth, default=None)
+        if closest is None or (closest.depth == 0 and len(misfits) > 1):
+            return Misfit(self.expects, value)
+        alike = dict.fromkeys(misfit.expected for misfit in misfits if misfit.path == closest.path)
+        closest.expected = " or ".join(alike)
+        return closest
 
 
 def _candidates(

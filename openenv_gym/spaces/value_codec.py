@@ -24,6 +24,19 @@ ABSENT = Absent.ABSENT
 JSON_KINDS: frozenset[type] = frozenset({str, bool, int, float, NoneType, list, dict})
 
 
+def kind_of(value: Any) -> type:
+    """The type, out of :data:`JSON_KINDS`, as which a value counts; its own when it is no JSON value.
+
+    Arrays, which a binary codec delivers as they are, count as the lists they would be in JSON.
+    """
+    kind = type(value)
+    if kind in JSON_KINDS:
+        return kind
+    if isinstance(value, tuple) or getattr(value, "ndim", 0) > 0:
+        return list
+    return next((base for base in kind.__mro__ if base in JSON_KINDS), kind)
+
+
 class Misfit(Exception):
     """A value does not fit its schema, or an element its space.
 
@@ -37,6 +50,11 @@ class Misfit(Exception):
         self.expected = expected
         self.actual = actual
         self._steps: list[str] = []
+
+    @property
+    def depth(self) -> int:
+        """How many containers the misfit is inside of."""
+        return len(self._steps)
 
     def under(self, step: str) -> Misfit:
         """Prefix the path by one step (``.name`` or ``[3]``) while the error rises through a container."""
