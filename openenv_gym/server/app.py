@@ -21,6 +21,7 @@ from openenv_gym.server.enquiries import Enquiries
 from openenv_gym.server.executors import Runaways, make_executor
 from openenv_gym.server.http import SESSION_HEADER, HttpSessions
 from openenv_gym.server.info import info_router
+from openenv_gym.server.logs import hide_session_ids
 from openenv_gym.server.mcp import McpService, mcp_router
 from openenv_gym.server.security import SecurityMiddleware
 from openenv_gym.server.sessions import SessionTable
@@ -77,10 +78,11 @@ def create_app(
     Raises:
         UsageError: The arguments do not fit together, or not the environment.
     """
+    if unknown := web_options.keys() - WebOptions.__annotations__.keys():
+        raise TypeError(f"create_app() has no argument {', '.join(sorted(unknown))}")
     if web_options:
-        logger.warning(
-            "%s: options of OpenEnv's Gradio page have no effect here", ", ".join(sorted(web_options))
-        )
+        ignored = ", ".join(sorted(web_options))
+        logger.warning("options of OpenEnv's Gradio page, which have no effect here: %s", ignored)
     if max_concurrent_envs is not None and concurrency_config is not None:
         raise UsageError("give max_concurrent_envs or concurrency_config, not both")
     if concurrency_config is not None:
@@ -142,6 +144,7 @@ def _compose(definition: EnvironmentDefinition, settings: ServerSettings, mode: 
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        hide_session_ids()
         yield
         await table.drain(grace=0)
         definition.close()

