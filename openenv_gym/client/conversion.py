@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -36,7 +35,7 @@ def action_payload(action: Any, action_type: type[Any] | None) -> dict[str, Any]
     if isinstance(action, BaseModel) and (action_type is None or isinstance(action, action_type)):
         payload = _dump(action)
     elif action_type is not None and isinstance(action, action_type):
-        payload = _adapter(action_type).dump_python(action, mode="json")
+        payload = _shape(action_type).adapter.dump_python(action, mode="json")
     else:
         wanted = action_type.__name__ if action_type is not None else "a pydantic model"
         raise InvalidActionError(
@@ -61,7 +60,8 @@ def build_model(model: type[Any] | None, fields: Mapping[str, Any], offered: Map
     """
     if model is None or model is dict:
         return dict(fields)
-    known = _field_names(model)
+    shape = _shape(model)
+    known = shape.names
     values = {key: value for key, value in offered.items() if known is None or key in known}
     values.update(fields)
     if known is not None and not known >= values.keys():
@@ -69,7 +69,7 @@ def build_model(model: type[Any] | None, fields: Mapping[str, Any], offered: Map
         _report_unknown(model, unknown)
         values = {key: value for key, value in values.items() if key not in unknown}
     try:
-        return _adapter(model).validate_python(values)
+        return shape.adapter.validate_python(values)
     except ValidationError as error:
         findings = "; ".join(
             f"{'.'.join(map(str, finding['loc'])) or '(whole)'}: {finding['msg']}"
@@ -99,14 +99,30 @@ def _report_unknown(model: type[Any], unknown: frozenset[str]) -> None:
     )
 
 
-@lru_cache(maxsize=256)
-def _adapter(model: type[Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(model)
+class _Shape:
+    """What is worth working out once a model.
+
+    Attributes:
+        adapter: Validates and dumps it.
+        names: The fields it takes, or ``None`` when it takes any.
+    """
+
+    def __init__(self, model: type[Any]) -> None:
+        self.adapter: TypeAdapter[Any] = TypeAdapter(model)
+        self.names = _field_names(model)
 
 
-@lru_cache(maxsize=256)
+_shapes: dict[type[Any], _Shape] = {}
+
+
+def _shape(model: type[Any]) -> _Shape:
+    shape = _shapes.get(model)
+    if shape is None:
+        shape = _shapes[model] = _Shape(model)
+    return shape
+
+
 def _field_names(model: type[Any]) -> frozenset[str] | None:
-    """The names a model takes, or ``None`` when it takes any."""
     if issubclass(model, BaseModel):
         if model.model_config.get("extra") == "allow":
             return None

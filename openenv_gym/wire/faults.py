@@ -56,6 +56,7 @@ def _with_errors(reply: ErrorReply) -> str:
     lines = [reply.message]
     for error in errors[:10]:
         if isinstance(error, dict):
-            where = ".".join(str(part) for part in error.get("loc", ()))
+            location = error.get("loc")
+            where = ".".join(map(str, location)) if isinstance(location, list | tuple) else ""
             lines.append(f"  {where or '(whole)'}: {error.get('msg', error)}")
     return "\n".join(lines)

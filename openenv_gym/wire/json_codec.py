@@ -50,9 +50,12 @@ def encode(value: Any) -> str:
 
     Raises:
         TypeError: The value, or a part of it, has no JSON form.
-        ValueError: The value contains itself, or holds text that is not Unicode.
+        ValueError: The value contains itself, is nested too deeply, or holds text that is not Unicode.
     """
-    text = _encoder.encode(value)
+    try:
+        text = _encoder.encode(value)
+    except RecursionError:
+        raise ValueError("nested too deeply for JSON") from None
     if not text.isascii():
         # A lone surrogate is no Unicode text: fail here, where the caller can be told, not in the socket.
         text.encode()
@@ -69,7 +72,7 @@ def _finite_float(text: str) -> float:
 
 def _require_unicode(value: Any) -> None:
     """Raise on lone surrogates, which JSON escapes can smuggle into a ``str``."""
-    _encoder.encode(value).encode()
+    encode(value)
 
 
 def _encode_other(value: Any) -> Any:

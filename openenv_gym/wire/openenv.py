@@ -69,15 +69,29 @@ def decode_reply(frame: str | bytes) -> Reply:
 def _decode_outcome(data: dict[str, Any]) -> Outcome:
     observation: dict[str, Any] = data["observation"]
     reward = data.get("reward")
-    if reward is not None and not isinstance(reward, int | float):
-        raise ProtocolError(f"the server sent a reward that is not a number: {reward!r}")
+    done = data.get("done")
+    if reward is not None and not _is_number(reward):
+        raise ProtocolError(f"the server sent a reward that is not a number: {_excerpt(repr(reward))}")
+    if done is not None and not isinstance(done, bool):
+        raise ProtocolError(f"the server sent a done that is neither true nor false: {_excerpt(repr(done))}")
     metadata = data.get("metadata")
     if metadata is None:
         metadata = observation.get("metadata")
     if not isinstance(metadata, dict):
         metadata = None
     truncated = bool(metadata and metadata.get("truncated") is True)
-    return Outcome(observation, reward, bool(data.get("done", False)), truncated, metadata)
+    return Outcome(observation, reward, bool(done), truncated, metadata)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that a float can stand for; JSON's integers have no bound."""
+    if not isinstance(value, int | float):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
 
 
 # --- the server's half ---------------------------------------------------------------------------------
@@ -121,7 +135,7 @@ def encode_reply(reply: Reply) -> str:
         case McpReply(data):
             return json_codec.encode({"type": "mcp", "data": data})
         case ErrorReply(code, message, details):
-            return json_codec.encode({"type": "error", "data": {"message": message, "code": code, **details}})
+            return json_codec.encode({"type": "error", "data": {**details, "message": message, "code": code}})
 
 
 def outcome_body(outcome: Outcome) -> dict[str, Any]:
