@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Resolve the versions that development and CI install: writes requirements/*.txt. Run it to take newer ones.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+uv=${UV:-.venv/bin/uv}
+ours=(--no-emit-package openenv-gym --no-emit-package openenv-gym-echo --no-emit-package openenv-gym-git)
+lock() { # output, then sources and options
+    local output=$1
+    shift
+    "$uv" pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
+        --upgrade "${ours[@]}" "$@" --output-file "$output"
+}
+sources=(pyproject.toml envs/*/pyproject.toml --extra server --extra cli)
+lock requirements/development.txt "${sources[@]}" --extra pettingzoo --group dev
+# OpenEnv itself, beside the oldest gymnasium that a supported trainer pins (ray's rllib).
+lock requirements/interop.txt "${sources[@]}" --group test - <<<$'openenv==0.10.0\ngymnasium==1.2.2'
