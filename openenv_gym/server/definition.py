@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, get_type_hints
 
@@ -160,11 +160,7 @@ def define(
         )
     cls = type(env) if shared else _environment_class(env)
     where = _settle_execution(cls, execution)
-    import_paths = None
-    if where is Execution.PROCESS:
-        models = action_cls, observation_cls, state_cls, reset_observation_cls or observation_cls
-        import_paths = ImportPaths(*map(_import_path, (env, *models)), name or cls.__name__)
-    return EnvironmentDefinition(
+    definition = EnvironmentDefinition(
         factory=(lambda: env) if shared else env,
         environment_cls=cls,
         action_cls=action_cls,
@@ -178,8 +174,10 @@ def define(
         shared_instance=shared,
         methods=read_methods(cls, prefer_async=where is not Execution.THREAD),
         tool_actions=_tool_actions(action_cls),
-        import_paths=import_paths,
     )
+    if where is Execution.PROCESS:
+        return replace(definition, import_paths=_import_paths(definition))
+    return definition
 
 
 def _environment_class(factory: Callable[[], Any]) -> type:
@@ -203,8 +201,8 @@ def _class_of_trial_instance(factory: Callable[[], Any]) -> type:
     except Exception as error:
         raise UsageError(
             f"{factory!r} failed when it was called to learn which environment it makes "
-            f"({type(error).__name__}: {error}). Give the class itself, or annotate what it returns, and it is "
-            "called for sessions only"
+            f"({type(error).__name__}: {error}). Give the class itself, or annotate what it returns, so that "
+            "it is called for sessions only"
         ) from error
     try:
         instance.close()
@@ -267,6 +265,17 @@ def _tool_actions(action_cls: type[BaseModel]) -> dict[str, type[BaseModel]]:
     else:
         return {}
     return {kind: getattr(home, name) for kind, name in names.items() if hasattr(home, name)}
+
+
+def _import_paths(definition: EnvironmentDefinition) -> ImportPaths:
+    return ImportPaths(
+        factory=_import_path(definition.factory),
+        action_cls=_import_path(definition.action_cls),
+        observation_cls=_import_path(definition.observation_cls),
+        state_cls=_import_path(definition.state_cls),
+        reset_observation_cls=_import_path(definition.reset_observation_cls),
+        name=definition.name,
+    )
 
 
 def _import_path(thing: Any) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import numbers
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from openenv_gym.errors import EnvError, InvalidActionError, NotResetError
@@ -68,6 +68,7 @@ class Answer:
 Job = Request | Question
 Offload = Callable[[Callable[[], Any]], Awaitable[Any]]
 _Call = Callable[[], Any]
+_READY = (ErrorReply, McpReply)
 
 
 class EnvironmentHost:
@@ -103,9 +104,12 @@ class EnvironmentHost:
         """
         try:
             call = self._call_for(job, timeout)
-            if isinstance(call, ErrorReply | McpReply):
+            if isinstance(call, _READY):
                 return call
-            return self._reply_to(job, call())
+            result = call()
+            if isinstance(job, Question) and inspect.iscoroutine(result):
+                result = asyncio.run(result)  # a synchronous environment's task methods may be asynchronous
+            return self._reply_to(job, result)
         except BaseException as error:  # noqa: BLE001 - logged there
             return self._failed(job, error)
 
@@ -130,7 +134,7 @@ class EnvironmentHost:
         """Run one job; raises nothing but ``CancelledError``, when the task is cancelled from outside."""
         try:
             call = self._call_for(job, timeout)
-            if isinstance(call, ErrorReply | McpReply):
+            if isinstance(call, _READY):
                 return call
             if self._offload is not None and self._blocks(job):
                 result = await self._offload(call)
@@ -224,7 +228,8 @@ class EnvironmentHost:
         if method is None:
             message = f"{self.definition.name} has no {question.method}()"
             return ErrorReply(ErrorCode.EXECUTION_ERROR, message, {"missing": question.method})
-        return partial(method, **question.arguments)
+        # By position, as OpenEnv's server calls them: authors give the parameters names of their own.
+        return partial(method, *question.arguments.values())
 
     def _blocks(self, job: Job) -> bool:
         methods = self.definition.methods
@@ -342,12 +347,12 @@ def _refuse_awaitable(method: str, result: Any) -> None:
 
 
 def _number(reward: Any, method: str) -> float:
-    """Accept any real number, a 0-d array included, as a reward; booleans count 0 and 1."""
-    if hasattr(reward, "item"):
+    """Accept any plain number, or an array of one, as a reward; booleans count 0 and 1."""
+    if isinstance(reward, np.ndarray):
         reward = reward.item()
     if type(reward) is int:
         return reward  # a float would not hold it beyond 2**53
-    if isinstance(reward, numbers.Real):
+    if isinstance(reward, int | float):
         return float(reward)
     raise TypeError(f"{method}() returned a reward that is a {type(reward).__name__}, not a number")
 

@@ -55,7 +55,10 @@ def dump_model(model: BaseModel) -> dict[str, Any]:
         dumped: dict[str, Any] = plain(model.model_dump())
         return dumped
     values = model.__dict__
-    return {name: plain(values[name]) for name in names}
+    return {
+        name: value if type(value := values[name]) in _ATOMS else plain(value)  # most fields are atoms
+        for name in names
+    }
 
 
 @functools.cache

@@ -69,7 +69,14 @@ class WorkerProcess:
         finally:
             theirs.close()
             os.close(alive_read)
-        reader, writer = await asyncio.open_connection(sock=ours)  # never waits: the socket is connected
+        try:
+            reader, writer = await asyncio.open_connection(sock=ours)
+        except BaseException:
+            ours.close()
+            os.close(alive_write)
+            process.kill()
+            process.wait()
+            raise
         return cls(process, alive_write, reader, writer)
 
     @property
@@ -114,9 +121,7 @@ class WorkerProcess:
         if self._process.returncode is not None:
             return
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(
-                self.pid, signal.SIGKILL
-            )  # before reaping: until then the number cannot be anybody else's
+            os.killpg(self.pid, signal.SIGKILL)  # before reaping: until then the number is no one else's
         self._watching.cancel()
         if self._alive_fd is not None:
             os.close(self._alive_fd)

@@ -1,0 +1,78 @@
+"""Executors around the battery's environments, closed again, with nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openenv_gym.server.definition import define
+from openenv_gym.server.executors import Executor, Runaways, make_executor
+from openenv_gym.server.executors.loop_thread import environment_loop
+from tests.server import battery
+
+Make = Callable[..., Executor]
+
+
+@pytest.fixture
+def runaways() -> Runaways:
+    return Runaways()
+
+
+@pytest.fixture
+async def make(runaways: Runaways) -> AsyncIterator[Make]:
+    """Make executors, not yet open: ``make(Environment, execution)``.
+
+    Each is closed when the test ends; a thread, process or open file that is then left over fails the test.
+    """
+    battery.release.clear()
+    environment_loop()  # runs until the process ends, so it is no leak
+    before = _open_things()
+    made: list[Executor] = []
+
+    def make_one(env: Any, execution: str, **options: Any) -> Executor:
+        options = {"action_cls": battery.Do, "observation_cls": battery.Seen, **options}
+        executor = make_executor(define(env, execution=execution, **options), runaways)
+        made.append(executor)
+        return executor
+
+    yield make_one
+    battery.release.set()
+    for executor in made:
+        await executor.close()
+    leaked = set()
+    for _ in range(500):
+        leaked = _open_things() - before
+        if not leaked:
+            break
+        await asyncio.sleep(0.01)  # what ends a moment later is no leak
+    assert not leaked
+
+
+def _open_things() -> set[str]:
+    gc.collect()
+    files = {f"file {fd.name} {_target(fd)}" for fd in Path("/proc/self/fd").iterdir()}
+    files = {file for file in files if not file.endswith("/fd")}
+    threads = {f"thread {thread.ident} {thread.name}" for thread in threading.enumerate()}
+    children = Path("/proc/self/task").glob("*/children")
+    processes = {f"process {pid}" for file in children for pid in file.read_text().split()}
+    return files | threads | processes
+
+
+def _target(fd: Path) -> str:
+    try:
+        return str(fd.readlink())
+    except OSError:
+        return "/fd"  # the listing's own
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what happens elsewhere."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - it happens in another process or thread
+            await asyncio.sleep(0.005)
