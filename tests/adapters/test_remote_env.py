@@ -33,9 +33,8 @@ def env(corridor: LiveServer) -> Iterator[RemoteEnv]:
 
 @pytest.mark.filterwarnings("ignore:.*A Box observation space (minimum|maximum) value is:UserWarning")
 def test_check_env_passes(corridor: LiveServer) -> None:
-    env = gymnasium.make("openenv/Remote-v0", base_url=corridor.base_url)
-    check_env(env.unwrapped)
-    env.close()
+    with gymnasium.make("openenv/Remote-v0", base_url=corridor.base_url) as env:
+        check_env(env.unwrapped)
 
 
 def test_time_limit_wraps_the_registered_env(corridor: LiveServer) -> None:

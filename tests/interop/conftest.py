@@ -11,15 +11,16 @@ from openenv_gym.server import create_app
 from tests.interop.upstream_counter import CountAction, Counter, CountObservation, CountState
 from tests.servers import LiveServer
 
+CREATORS = {"ours": create_app, "upstream": upstream_create_app}
 
-def serve(create: object) -> Iterator[LiveServer]:
-    assert callable(create)
-    app = create(
+
+def serve(creator: str, capacity: int = 16) -> Iterator[LiveServer]:
+    app = CREATORS[creator](
         Counter,
         CountAction,
         CountObservation,
         env_name="counter",
-        max_concurrent_envs=16,
+        max_concurrent_envs=capacity,
         state_cls=CountState,
     )
     server = LiveServer(app).start()
@@ -30,18 +31,24 @@ def serve(create: object) -> Iterator[LiveServer]:
 @pytest.fixture(scope="session")
 def our_server() -> Iterator[LiveServer]:
     """An OpenEnv environment on our server."""
-    yield from serve(create_app)
+    yield from serve("ours")
 
 
 @pytest.fixture(scope="session")
 def upstream_server() -> Iterator[LiveServer]:
     """The same on OpenEnv's own server."""
-    yield from serve(upstream_create_app)
+    yield from serve("upstream")
 
 
-@pytest.fixture(params=["ours", "upstream"])
+@pytest.fixture(params=list(CREATORS))
 def any_server(request: pytest.FixtureRequest) -> LiveServer:
     """Each in turn: what holds on OpenEnv's server must hold on ours."""
     server = request.getfixturevalue("our_server" if request.param == "ours" else "upstream_server")
     assert isinstance(server, LiveServer)
     return server
+
+
+@pytest.fixture(params=list(CREATORS))
+def small_server(request: pytest.FixtureRequest) -> Iterator[LiveServer]:
+    """Each in turn, with two slots and no other test's sessions in them."""
+    yield from serve(request.param, capacity=2)

@@ -72,12 +72,12 @@ def test_both_servers_give_the_same_spaces_and_episodes(
             assert data_equivalence(ours.step(action), theirs.step(action))
 
 
+@pytest.mark.filterwarnings("ignore:.*A Box observation space (minimum|maximum) value is:UserWarning")
 def test_check_env(any_server: LiveServer) -> None:
-    env = gymnasium.make("openenv/Remote-v0", base_url=any_server.base_url)
-    # Only additions: a sampled "take" may make this environment raise, by its author's will.
-    env.action_space["how"] = gymnasium.spaces.Discrete(1)
-    check_env(env.unwrapped)
-    env.close()
+    with gymnasium.make("openenv/Remote-v0", base_url=any_server.base_url) as env:
+        # Only additions: a sampled "take" may make this environment raise, by its author's will.
+        env.action_space["how"] = gymnasium.spaces.Discrete(1)
+        check_env(env.unwrapped)
 
 
 def test_vector_env(any_server: LiveServer) -> None:

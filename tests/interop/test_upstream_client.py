@@ -119,16 +119,14 @@ async def test_raw_frames(any_server: LiveServer) -> None:
         assert "error" in reply["data"]
 
 
-def test_capacity(any_server: LiveServer) -> None:
-    clients = []
+def test_capacity(small_server: LiveServer) -> None:
+    clients = [GenericEnvClient(base_url=small_server.base_url).sync() for _ in range(3)]
     try:
+        clients[0].reset()
+        clients[1].reset()
         with pytest.raises(RuntimeError, match="CAPACITY_REACHED"):
-            for _ in range(17):
-                client = GenericEnvClient(base_url=any_server.base_url).sync()
-                clients.append(client)
-                client.connect()
-                client.reset()
-        assert len(clients) == 17
+            clients[2].reset()
+        clients[0].step({"amount": 1})
     finally:
         for client in clients:
             client.close()
