@@ -13,7 +13,7 @@ from git_env.host import history_routes, repository_routes, user_routes
 from git_env.host.access import Access
 from git_env.host.accounts import Accounts
 from git_env.host.context import HostContext
-from git_env.host.errors import HostError, TooLargeError, UnauthorizedError
+from git_env.host.errors import HostError, NotFoundError, TooLargeError, UnauthorizedError
 from git_env.host.repositories import RepositoryStore
 from git_env.host.settings import HostSettings
 from git_env.host.smart_http import SmartHttp
@@ -37,6 +37,7 @@ def create_host_app(store: RepositoryStore, accounts: Accounts, settings: HostSe
     app.state.host = HostContext(store, access, settings)
     for routes in (user_routes, repository_routes, history_routes):
         app.include_router(routes.router, prefix="/api")
+    app.add_api_route("/api/{rest:path}", _no_such_route, methods=["GET", "POST"], include_in_schema=False)
     smart_http = SmartHttp(store, access, settings)
     app.router.routes += [
         Route("/{owner}/{repo}/{service:path}", smart_http, methods=["GET"]),
@@ -69,6 +70,11 @@ class ApiBodyLimit:
             return message
 
         await self._app(scope, counted, send)
+
+
+async def _no_such_route() -> None:
+    """Answer for the rest of Gitea's API, which would otherwise look like a repository of the user "api"."""
+    raise NotFoundError
 
 
 def _reply(

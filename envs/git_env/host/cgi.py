@@ -59,6 +59,10 @@ class CgiBridge:
                     await self._exchange(process, receive, send)
             except TimeoutError:
                 self._fail(f"no answer within {self._timeout:g} s")
+            except TooLargeError:
+                if self._started:  # too late to say so
+                    raise ClientGoneError from None
+                raise
             except asyncio.IncompleteReadError:
                 self._fail(f"git http-backend ended early: {read_tail(errors)}")
             else:
@@ -95,7 +99,7 @@ class CgiBridge:
                 raise ClientGoneError
             total += len(message.get("body", b""))
             if total > self._body_limit:
-                raise ClientGoneError if self._started else TooLargeError("The request is too large.")
+                raise TooLargeError("The request is too large.")
             more = message.get("more_body", False)
             if readable:
                 try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -92,7 +93,7 @@ def _write_credentials(host: GitHost, path: Path | None) -> Path:
     lines = (
         f"GITEA_URL={host.url}\n",
         f"GITEA_USERNAME={host.username}\n",
-        f"GITEA_PASSWORD='{host.password}'\n",
+        f"GITEA_PASSWORD={shlex.quote(host.password)}\n",
     )
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
     with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
@@ -126,4 +127,5 @@ class _WithoutQuery(logging.Filter):
 
 def _configure_logging() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # its start and stop say nothing new
     logging.getLogger("uvicorn.access").addFilter(_WithoutQuery())
