@@ -51,7 +51,7 @@ class TaskLane(Lane):
         """See `Lane.open`."""
         return self._put(self._host.open_async)
 
-    def handle(self, job: Job, timeout: float | None) -> asyncio.Future[Reply | Answer]:
+    def handle(self, job: Job, timeout: float | None) -> asyncio.Future[Reply | Answer | None]:
         """See `Lane.handle`."""
         return self._put(partial(self._host.handle_async, job, timeout))
 

@@ -60,8 +60,8 @@ class Lane(ABC):
         """Make the environment."""
 
     @abstractmethod
-    def handle(self, job: Job, timeout: float | None) -> asyncio.Future[Reply | Answer]:
-        """Run a job."""
+    def handle(self, job: Job, timeout: float | None) -> asyncio.Future[Reply | Answer | None]:
+        """Run a job; the result is ``None`` when the lane was closed meanwhile."""
 
     @abstractmethod
     def stop(self) -> None:
@@ -99,6 +99,7 @@ class LaneExecutor(Executor):
     def __init__(self, definition: EnvironmentDefinition, runaways: Runaways) -> None:
         super().__init__(definition, runaways)
         self._lane: Lane | None = None
+        self._call: asyncio.Future[Reply | Answer | None] | None = None
 
     @abstractmethod
     def _start_lane(self) -> Lane:
@@ -120,9 +121,10 @@ class LaneExecutor(Executor):
         lane = self._lane
         if lane is None or not self._usable:
             return refuse_closed(job)
+        self._call = lane.handle(job, timeout)
         try:
-            reply: Reply | Answer = await _within(lane.handle(job, timeout), self.patience(job, timeout))
-            return reply
+            reply: Reply | Answer | None = await _within(self._call, self.patience(job, timeout))
+            return refuse_closed(job) if reply is None else reply
         except TimeoutError:
             self._abandon(describe(job))
             return overdue(job, timeout)
@@ -142,6 +144,8 @@ class LaneExecutor(Executor):
         if not lane.ended.done():
             lane.interrupt()
             lane.run_away("its last call or close()")
+        if self._call is not None:
+            _settle(self._call, None)  # whoever waits for it waits in vain
 
     def _give_up(self) -> None:
         """Take no more calls; what runs is told to stop."""

@@ -73,8 +73,9 @@ class ProcessExecutor(Executor):
             await worker.kill()
             return overdue(job, timeout)
         except (WorkerGoneError, pipe.FrameError) as error:
-            self._usable = False
             await worker.kill()
+            if self._closed:
+                return refuse_closed(job)
             text = f"{self.definition.name} crashed in {describe(job)}: {error}"
             logger.error("%s", text)
             return ErrorReply(ErrorCode.EXECUTION_ERROR, text, {"reason": Reason.CRASHED.value})

@@ -26,7 +26,7 @@ class ThreadLane(Lane):
         """See `Lane.open`."""
         return self._put(self._host.open)
 
-    def handle(self, job: Job, timeout: float | None) -> asyncio.Future[Reply | Answer]:
+    def handle(self, job: Job, timeout: float | None) -> asyncio.Future[Reply | Answer | None]:
         """See `Lane.handle`."""
         return self._put(partial(self._host.handle, job, timeout))
 

@@ -214,6 +214,19 @@ async def test_a_client_that_leaves_in_the_middle_of_a_call(make: Make, env: typ
 
 @pytest.mark.parametrize(
     ("env", "execution"),
+    [(battery.Battery, "thread"), (battery.AsyncBattery, "async"), (battery.Battery, "process")],
+)
+async def test_closing_answers_the_running_call(make: Make, env: type, execution: str) -> None:
+    executor = make(env, execution)
+    await executor.open()
+    call = asyncio.create_task(step(executor, "hang"))
+    await asyncio.sleep(0)
+    await executor.close(0.05)
+    assert (await call).reason == Reason.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("env", "execution"),
     [
         (battery.HangsWhenClosed, "thread"),
         (battery.HangsWhenClosedAsync, "async"),
