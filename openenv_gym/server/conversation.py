@@ -72,7 +72,8 @@ class Conversation:
             speaker.cancel()
             results = await asyncio.gather(reader, speaker, return_exceptions=True)
         for result in results:
-            if isinstance(result, Exception):
+            # ASGI has send raise an OSError once the client has left, which is no news here.
+            if isinstance(result, Exception) and not isinstance(result, OSError):
                 raise result
 
     async def _read(self) -> None:

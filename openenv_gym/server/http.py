@@ -84,8 +84,13 @@ class HttpSessions:
     async def reset(self, request: HttpRequest) -> Response:
         """Start an episode, in the named session or a new one."""
         options = await read_object(request)
-        session = self._named(request, forgiving=True) or await self._table.open(SessionKind.HTTP)
+        named = self._named(request, forgiving=True)
+        session = named or await self._table.open(SessionKind.HTTP)
         reply = await self._table.call(session, Request(Op.RESET, options))
+        if named is None and isinstance(reply, ErrorReply):
+            # Nobody will come back to a session that never began.
+            await self._table.close(session, "its first reset failed")
+            return problem(reply)
         response = _respond(reply, session)
         if session.closing is None:
             response.set_cookie(

@@ -64,7 +64,8 @@ class SecurityMiddleware:
         await self._app(scope, receive, send)
 
     def _check_token(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
-        if self._token is None or (scope["type"] == "http" and scope["path"] in _OPEN_PATHS):
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if self._token is None or (scope["type"] == "http" and path in _OPEN_PATHS):
             return
         scheme, _, credentials = headers.get(b"authorization", b"").partition(b" ")
         given = credentials.strip() if scheme.lower() == b"bearer" else b""

@@ -34,6 +34,7 @@ class Session:
         clock: Monotonic seconds.
 
     Attributes:
+        ready: Whether its environment has been made.
         attached: Whether a WebSocket holds the session now.
         close_on_detach: Close as soon as that WebSocket lets go.
         closing: The task that closes the session, once it runs.
@@ -52,6 +53,7 @@ class Session:
         self.id = session_id
         self.kind = kind
         self.executor = executor
+        self.ready = False
         self.attached = kind is SessionKind.WEBSOCKET
         self.close_on_detach = kind is SessionKind.WEBSOCKET
         self.closing: asyncio.Task[None] | None = None

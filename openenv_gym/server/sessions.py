@@ -106,6 +106,7 @@ class SessionTable:
         if self.draining:
             await self.close(session, "the server is shutting down")
             raise SessionRefused(_draining())
+        session.ready, session.last_activity = True, self._clock()
         logger.info("session %s opened over %s, %d of %d", session.label, kind, self.active, self.capacity)
         self._start_reaper()
         return session
@@ -225,7 +226,8 @@ class SessionTable:
         idle = [
             session
             for session in self._sessions.values()
-            if session.closing is None
+            if session.ready
+            and session.closing is None
             and not session.attached
             and not session.busy
             and now - session.last_activity >= self._settings.idle_timeout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import threading
 from typing import Any
 
@@ -126,6 +128,27 @@ class Sleeper(Parrot):
 
     def close(self) -> None:
         self.closed.set()
+
+
+class InlineParrot(Parrot):
+    EXECUTION = "inline"
+
+
+class ProcessParrot(Parrot):
+    """Lives in a process of its own, which "die" ends."""
+
+    EXECUTION = "process"
+
+    def step(self, action: Say, timeout_s: float | None = None) -> Heard:
+        if action.message == "die":
+            os._exit(3)
+        return super().step(action, timeout_s)
+
+
+class AsyncParrot(Parrot):
+    async def step_async(self, action: Say, timeout_s: float | None = None, **kwargs: Any) -> Heard:
+        await asyncio.sleep(0)
+        return self.step(action, timeout_s)
 
 
 class Unspeakable(Parrot):

@@ -10,11 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openenv_gym.server import create_app
-from tests.server.sample_environments import Heard, Parrot, Say
-
-
-class InlineParrot(Parrot):
-    EXECUTION = "inline"
+from tests.server.sample_environments import Heard, InlineParrot, Say
 
 
 class Socket:

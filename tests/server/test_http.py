@@ -12,7 +12,7 @@ import pytest
 
 from openenv_gym.server import ServerSettings, create_app
 from tests.server.sample_environments import Heard, Parrot, Say, Sleeper, Sulking
-from tests.server.talk import talk, wait_until_empty
+from tests.server.talk import active, talk, wait_until_empty
 from tests.servers import LiveServer
 
 
@@ -108,6 +108,14 @@ def test_an_ended_session_is_gone_and_its_cookie_no_obstacle(http):
     assert again.status_code == 200
     assert again.headers["X-Session-Id"] != session_id
     assert http.post("/step", **step("x")).status_code == 200
+
+
+def test_a_first_reset_that_fails_leaves_no_session_behind(parrot):
+    for _ in range(10):
+        answer = httpx.post(f"{parrot.base_url}/reset", json={"colour": "red"})
+        assert answer.status_code == 422
+        assert "X-Session-Id" not in answer.headers
+    assert active(parrot) == 0
 
 
 @pytest.mark.parametrize(
@@ -275,6 +283,36 @@ def test_health_schema_metadata_and_docs(http):
     assert {"/reset", "/step", "/state", "/health", "/schema", "/metadata", "/mcp"} <= set(paths)
     body = paths["/step"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body["required"] == ["action"]
+
+
+def test_an_environment_that_is_no_subclass_and_says_nothing_of_itself(live_server):
+    class Plain:
+        """Nothing but the three methods."""
+
+        state = None
+
+        def reset(self) -> Heard:
+            return Heard(echo="plain")
+
+        def step(self, action: Say) -> Heard:
+            return Heard(echo=action.message)
+
+    server = live_server(create_app(Plain, Say, Heard))
+    metadata = httpx.get(f"{server.base_url}/metadata").json()
+    assert (metadata["name"], metadata["description"]) == ("Plain", "Nothing but the three methods.")
+    with talk(server) as session:
+        session.assert_usable()
+
+
+def test_a_model_without_a_json_schema_is_served_all_the_same(live_server):
+    class Opaque(Heard):
+        handle: threading.Event | None = None
+
+    server = live_server(create_app(Parrot, Say, Opaque))
+    answer = httpx.get(f"{server.base_url}/schema")
+    assert answer.status_code == 500
+    assert "has no JSON Schema" in answer.json()["detail"]
+    assert httpx.get(f"{server.base_url}/health").status_code == 200
 
 
 def test_an_unknown_path_is_404(http):

@@ -86,6 +86,11 @@ async def test_health_needs_no_token():
     assert await status(TOKEN, scope_of("websocket", path="/health")) == 401
 
 
+async def test_health_is_found_below_a_mount():
+    scope = {**scope_of(method="GET", path="/env/health"), "root_path": "/env"}
+    assert await status(TOKEN, scope) == "through"
+
+
 async def test_without_the_response_extension_a_websocket_is_closed():
     scope = scope_of("websocket")
     del scope["extensions"]

@@ -192,6 +192,20 @@ async def test_a_call_keeps_its_session_from_expiring():
     assert table.expire_idle() == [], "idling counts from the end of the call"
 
 
+async def test_a_session_does_not_expire_while_it_is_being_opened():
+    table = Table(prepare=lambda executor: executor.open_gate.clear())
+    opening = asyncio.create_task(table.open(SessionKind.HTTP))
+    await settle()
+    table.clock.now += 10_000
+    assert table.expire_idle() == []
+    table.executors[0].open_gate.set()
+    session = await opening
+    assert table.expire_idle() == [], "idling counts from the opening's end"
+    table.clock.now += 600
+    await asyncio.gather(*table.expire_idle())
+    assert session.closing is not None
+
+
 async def test_one_attachment_at_a_time():
     table = Table()
     session = await table.open(SessionKind.MCP)

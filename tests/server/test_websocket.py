@@ -9,7 +9,16 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from openenv_gym.server import ServerSettings, create_app
-from tests.server.sample_environments import Heard, Parrot, Say, Sleeper, Solitary
+from tests.server.sample_environments import (
+    AsyncParrot,
+    Heard,
+    InlineParrot,
+    Parrot,
+    ProcessParrot,
+    Say,
+    Sleeper,
+    Solitary,
+)
 from tests.server.talk import Talk, active, talk, wait_until, wait_until_empty
 from tests.servers import LiveServer
 
@@ -50,6 +59,31 @@ def test_an_episode(parrot):
         session.send({"type": "close"})
         assert closing_code(session) == 1000
         assert active(parrot) == 0, "the slot is free before the close handshake"
+
+
+@pytest.mark.parametrize("env", [InlineParrot, AsyncParrot, Parrot, ProcessParrot])
+def test_the_dialect_is_the_same_wherever_the_environment_runs(live_server, env):
+    server = live_server(create_app(env, Say, Heard))
+    with talk(server) as session:
+        assert session.error_of({"type": "step", "data": {"message": "x"}})["reason"] == "not_reset"
+        assert session.reset(episode_id="e1")["data"]["observation"]["echo"] == "hello"
+        assert session.error_of({"type": "step", "data": {"volume": 11}})["code"] == "VALIDATION_ERROR"
+        assert session.step("x")["data"]["reward"] == 1.0
+        assert session.ask({"type": "state"})["data"] == {"episode_id": "e1", "step_count": 1}
+    wait_until_empty(server)
+
+
+def test_a_worker_that_dies_ends_its_session_only(live_server):
+    server = live_server(create_app(ProcessParrot, Say, Heard))
+    with talk(server) as other, talk(server) as session:
+        other.reset()
+        session.reset()
+        error = session.error_of({"type": "step", "data": {"message": "die"}})
+        assert (error["code"], error["reason"]) == ("EXECUTION_ERROR", "crashed")
+        assert closing_code(session) == 1011
+        assert other.step("x")["type"] == "observation"
+        wait_until(lambda: active(server) == 1)
+    wait_until_empty(server)
 
 
 def test_each_socket_has_its_own_environment(parrot):
