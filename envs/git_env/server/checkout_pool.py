@@ -12,17 +12,30 @@ import subprocess
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 from git_env.server.mirrors import StartingPoint
+from git_env.server.trusted_git import TrustedGitError
 
 logger = logging.getLogger(__name__)
 
 _MAX_STARTING_POINTS = 32
 _MAX_TRASH = 32
+_SOON, _SOMETIME, _LAST = range(3)
 
 Key = tuple[str, int, str | None, str | None]
+
+
+@dataclass(order=True, frozen=True)
+class _Job:
+    """Something to do in the background; without ``run``, the end of it."""
+
+    urgency: int
+    number: int
+    run: Callable[[], None] | None = field(default=None, compare=False)
 
 
 class _Shelf:
@@ -63,7 +76,7 @@ class CheckoutPool:
         self._names = count()
         self._trash = 0
         self._closed = False
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._jobs: queue.PriorityQueue[_Job] = queue.PriorityQueue()
         self._worker = threading.Thread(target=self._work, name="git-checkouts", daemon=True)
         self._worker.start()
 
@@ -79,8 +92,7 @@ class CheckoutPool:
             if path is None:
                 shelf.wanted = min(2 * shelf.wanted, self._prepared)
         if path is None:
-            path = self._new_path()
-            self._build(start, path)
+            path = self._fresh(start)
         path.rename(destination)
         self.prepare(start)
 
@@ -91,7 +103,7 @@ class CheckoutPool:
             missing = 0 if self._closed else shelf.wanted - len(shelf.ready) - shelf.building
             shelf.building += max(0, missing)
         for _ in range(missing):
-            self._jobs.put(lambda: self._fill(shelf))
+            self._later(_SOON, partial(self._fill, shelf))
 
     def ready(self, start: StartingPoint) -> int:
         """How many checkouts of ``start`` wait to be taken."""
@@ -109,32 +121,34 @@ class CheckoutPool:
         if behind:
             self._remove(trash)  # whoever makes the waste faster than it can be removed waits for it
         else:
-            self._jobs.put(lambda: self._remove(trash))
+            self._later(_SOMETIME, partial(self._remove, trash))
 
     def drain(self) -> None:
         """Wait until everything asked for so far is done."""
         done = threading.Event()
-        self._jobs.put(done.set)
+        self._later(_LAST, done.set)
         done.wait()
 
-    def close(self) -> None:
-        """Finish the jobs at hand and stop the thread. The directory's owner removes what is prepared."""
+    def stop(self) -> None:
+        """Build nothing more; what runs may fail from now on without a word."""
         with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-        self._jobs.put(None)
+            if not self._closed:
+                self._closed = True
+                self._jobs.put(_Job(_LAST, next(self._names)))
+
+    def join(self) -> None:
+        """Wait until the thread has ended after `stop`. What is prepared is the directory owner's to remove."""
         self._worker.join()
 
     def _shelf(self, start: StartingPoint) -> _Shelf:
-        """The shelf of ``start``, as the one used last; the one not used for longest makes room."""
+        """The shelf of ``start``, marked as used last; the one not used for longest makes room."""
         shelf = self._shelves.setdefault(start.key, _Shelf(start))
         self._shelves.move_to_end(start.key)
         while len(self._shelves) > _MAX_STARTING_POINTS:
             _, dropped = self._shelves.popitem(last=False)
             for path in dropped.ready:
                 self._trash += 1
-                self._jobs.put(lambda path=path: self._remove(path))
+                self._later(_SOMETIME, partial(self._remove, path))
             dropped.ready.clear()
             dropped.wanted = 0
         return shelf
@@ -142,24 +156,37 @@ class CheckoutPool:
     def _new_path(self) -> Path:
         return self._directory / str(next(self._names))
 
+    def _later(self, urgency: int, run: Callable[[], None]) -> None:
+        self._jobs.put(_Job(urgency, next(self._names), run))
+
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (run := self._jobs.get().run) is not None:
             try:
-                job()
-            except Exception:
-                # The session that needs the checkout builds its own and reports why that fails.
-                logger.exception("a background job of the checkout pool failed")
+                run()
+            except (TrustedGitError, OSError, subprocess.SubprocessError):
+                if not self._closed:
+                    # The session that needs the checkout builds its own and reports why that fails.
+                    logger.exception("a background job of the checkout pool failed")
 
     def _fill(self, shelf: _Shelf) -> None:
-        path = self._new_path()
+        path = None
         try:
             if not self._closed and shelf.wanted:
-                self._build(shelf.start, path)
+                path = self._fresh(shelf.start)
         finally:
             with self._lock:
                 shelf.building -= 1
-                if path.exists():
+                if path is not None:
                     shelf.ready.append(path)
+
+    def _fresh(self, start: StartingPoint) -> Path:
+        path = self._new_path()
+        try:
+            self._build(start, path)
+        except BaseException:
+            remove_tree(path)
+            raise
+        return path
 
     def _remove(self, path: Path) -> None:
         try:

@@ -103,8 +103,8 @@ def parse_command(command: str, checks: PathChecks) -> ParsedCommand:
             f"options before the subcommand ({name}) are not allowed; working_dir sets the directory"
         )
     if name == "config":
-        argv, writes = config_arguments(words)
-        return ParsedCommand(name, (name, *argv), None, writes)
+        settings, writes = config_arguments(words)
+        return ParsedCommand(name, (name, *settings), None, writes)
     spec = SUBCOMMANDS.get(name) or REMOTE_SUBCOMMANDS.get(name)
     if spec is None:
         raise Refusal(f"git {name} is not available here; {_HINTS.get(name) or _available()}")

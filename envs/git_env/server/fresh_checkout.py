@@ -78,8 +78,10 @@ def quoted_path(path: Path | str) -> str:
 
 def _config(start: StartingPoint) -> str:
     text = (
-        "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = true\n"
-        f'[remote "origin"]\n\turl = {quoted(start.mirror.url)}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n'
+        "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n"
+        "\tbare = false\n\tlogallrefupdates = true\n"
+        f'[remote "origin"]\n\turl = {quoted(start.mirror.url)}\n'
+        "\tfetch = +refs/heads/*:refs/remotes/origin/*\n"
     )
     if start.branch:
         text += f"[branch {quoted(start.branch)}]\n\tremote = origin\n\tmerge = refs/heads/{start.branch}\n"

@@ -14,7 +14,8 @@ from git_env.server.command_policy import ParsedCommand, parse_command
 from git_env.server.episode_clock import EpisodeClock
 from git_env.server.gitea import GitHostError
 from git_env.server.refusal import Refusal
-from git_env.server.session_workspace import GitResult, SessionWorkspace, WorkingDirectory
+from git_env.server.session_sandbox import GitResult
+from git_env.server.session_workspace import SessionWorkspace, WorkingDirectory
 from git_env.server.settings import Task
 from git_env.server.shared_state import SharedState
 from git_env.server.task_catalog import TaskCatalog
@@ -93,19 +94,18 @@ class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
         self._task_directory = ""
         if task is None:
             self._state.gitea_ready = self._host_answers()
-            return GitObservation(
-                success=True, message="Ready: the workspace is empty. Use list_repos and clone_repo."
-            )
+            message = "Ready: the workspace is empty. Use list_repos and clone_repo."
+            return GitObservation(success=True, message=message)
         try:
             start = self._shared.starting_point(task)
             checkout = workspace.add(start, start.mirror.repository.name)
         except (Refusal, GitHostError, TrustedGitError) as error:
             raise EnvironmentFailedError(f"task {task.name!r} cannot be set up: {error}") from None
         self._task_directory = checkout.name
-        place = f"{WORKSPACE}/{checkout.name}"
+        place = checkout.path
         return GitObservation(
             success=True,
-            message=f"Ready: task {task.name!r}, {start.mirror.repository.full_name} at {task.ref} in {place}",
+            message=f"Ready: task {task.name!r}, {task.repository} at {task.ref}, in {place}",
             output=f"Cloned to: {place}",
         )
 
@@ -220,19 +220,19 @@ class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
             raise Refusal("repo_name is empty; list_repos names the repositories there are")
         repository = self._shared.find(action.repo_name)
         start = self._shared.mirrors.starting_point(repository)
-        self._check_space(workspace)
+        workspace.require_space()
         checkout = workspace.add(start, action.target_dir or repository.name)
         return GitObservation(
             success=True,
             message=f"Cloned {repository.full_name}",
-            output=f"Cloned to: {WORKSPACE}/{checkout.name}",
+            output=f"Cloned to: {checkout.path}",
         )
 
     def _execute(self, workspace: SessionWorkspace, action: GitAction) -> GitObservation:
         where = workspace.locate(action.working_dir or action.repo_name or self._task_directory)
         command = parse_command(action.command, workspace.path_checks(where))
         if command.writes:
-            self._check_space(workspace)
+            workspace.require_space()
         done = self._run(workspace, where, command)
         if done.exit_code == 0:
             output = "".join(text for text in (done.stdout, done.stderr) if text)
@@ -261,17 +261,9 @@ class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
         return GitObservation(success=True, message=f"Read {len(text.encode())} bytes", output=text)
 
     def _write_file(self, workspace: SessionWorkspace, action: GitAction) -> GitObservation:
-        self._check_space(workspace)
+        workspace.require_space()
         size = workspace.write_file(action.path, action.content)
         return GitObservation(success=True, message=f"Wrote {size} bytes")
-
-    def _check_space(self, workspace: SessionWorkspace) -> None:
-        """Refuse to write more once the workspace is over its bound."""
-        bound = self._shared.settings.limits.workspace_bytes
-        if workspace.used_bytes() > bound:
-            raise Refusal(
-                f"the workspace holds more than {bound} bytes; reset the environment, or remove files"
-            )
 
 
 def _failed(message: str, error: str) -> GitObservation:

@@ -76,14 +76,6 @@ class GiteaClient:
     ) -> None:
         self.close()
 
-    def version(self) -> str:
-        """The host's version.
-
-        Raises:
-            GitHostError: It did not answer.
-        """
-        return str(self._get("/version").get("version", ""))
-
     def repositories(self) -> list[Repository]:
         """Every repository these credentials can see, all pages, sorted by full name.
 
@@ -94,32 +86,35 @@ class GiteaClient:
         return [found[name] for name in sorted(found)]
 
     def find(self, full_name: str) -> Repository | None:
-        """One repository by ``owner/name``; None when there is none (or none to see)."""
+        """One repository by ``owner/name``; None when there is none, or none to see, or it was renamed.
+
+        Raises:
+            GitHostError: The host did not answer as Gitea does.
+        """
         if not _FULL_NAME.match(full_name):
             return None
         reply = self._send(f"/repos/{quote(full_name)}")
-        return None if reply.status_code == 404 else _repository(self._json(reply))
-
-    def clone_url(self, full_name: str) -> str:
-        """Where git finds a repository, without credentials."""
-        return f"{self.url}/{full_name}.git"
+        return None if reply.status_code == 404 or reply.is_redirect else _repository(self._json(reply))
 
     def _pages(self) -> Iterator[Repository]:
-        """Walk the pages until one is empty: a host may give fewer items than were asked for."""
+        """Walk the pages to the end that the host names, or until one is empty.
+
+        A page that is not full is no end: a host may give fewer items than were asked for.
+        """
+        seen = 0
         for page in range(1, _MAX_PAGES):
-            body = self._get("/repos/search", {"page": page, "limit": _PAGE, "sort": "alpha"})
-            items = body.get("data")
+            reply = self._send("/repos/search", {"page": page, "limit": _PAGE, "sort": "alpha"})
+            items = self._json(reply).get("data")
             if not isinstance(items, list):
                 raise GitHostError(f"{self.url} answered /repos/search without a list; is it Gitea?")
-            if not items:
-                return
             for item in items:
                 repository = _repository(item)
                 if repository is not None:
                     yield repository
-
-    def _get(self, path: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
-        return self._json(self._send(path, params))
+            seen += len(items)
+            total = reply.headers.get("X-Total-Count", "")
+            if not items or (total.isdecimal() and seen >= int(total)):
+                return
 
     def _send(self, path: str, params: dict[str, Any] | None = None) -> httpx.Response:
         try:

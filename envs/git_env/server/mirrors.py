@@ -16,6 +16,7 @@ from git_env.server.refusal import Refusal
 from git_env.server.trusted_git import HostAccess, TrustedGit, TrustedGitError
 
 _REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+_FETCH = ("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head")
 _REF_FORMAT = "%(objectname) %(objecttype) %(*objectname) %(*objecttype) %(refname)"
 
 
@@ -27,7 +28,7 @@ class Mirror:
         repository: What it mirrors.
         url: The address agents see as ``origin``.
         path: The bare repository.
-        generation: Counts fetches that brought a change, so that what was prepared from older references is not used.
+        generation: Counts fetches that brought a change, so that nothing prepared before is used after.
         heads: Commit of each branch.
         tags: Object of each tag.
         peeled: Commit that an annotated tag leads to, by tag.
@@ -184,8 +185,7 @@ class MirrorStore:
         if not path.exists():
             self._git.run(["init", "--quiet", "--bare", "--template=", str(path)])
         self._git.run(
-            ["fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head"]
-            + [self.fetch_url(repository.full_name), *_REFSPECS],
+            [*_FETCH, self.fetch_url(repository.full_name), *_REFSPECS],
             git_dir=path,
             access=self._access,
             timeout=self._timeout,

@@ -15,9 +15,13 @@ from git_env.server.command_policy import ParsedCommand
 from git_env.server.mirrors import Mirror
 from git_env.server.refusal import Refusal
 from git_env.server.remote_operations import split_remote
-from git_env.server.session_workspace import GitResult, SessionWorkspace, WorkingDirectory
+from git_env.server.session_sandbox import GitResult
+from git_env.server.session_workspace import SessionWorkspace, WorkingDirectory
 from git_env.server.shared_state import SharedState
 from git_env.server.trusted_git import TrustedGitError
+
+_BUNDLE = "push.bundle"
+_MAX_BUNDLE_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -96,13 +100,12 @@ def _send(
             environ={"GIT_ALLOW_PROTOCOL": "file"},
         )
         if not _has_object(shared, mirror, update.commit):
-            inside, outside = workspace.scratch_path("push.bundle")
-            bundle = ["bundle", "create", "--quiet", inside, update.source, "--not", "--remotes=origin"]
-            _ask(workspace, where, bundle, now)
-            try:
-                shared.git.run(["bundle", "unbundle", str(outside)], git_dir=staging)
-            finally:
-                outside.unlink()
+            inside = workspace.scratch_path(_BUNDLE)
+            argv = ["bundle", "create", "--quiet", inside, update.source, "--not", "--remotes=origin"]
+            _ask(workspace, where, argv, now)
+            bundle = staging / _BUNDLE
+            bundle.write_bytes(workspace.take_scratch_file(_BUNDLE, _MAX_BUNDLE_BYTES))
+            shared.git.run(["bundle", "unbundle", str(bundle)], git_dir=staging)
         real = shared.mirrors.fetch_url(mirror.repository.full_name)
         refspec = f"{'+' if update.force else ''}{update.commit}:{update.destination}"
         pushed = shared.git.run(["push", "--porcelain", real, refspec], git_dir=staging, access=shared.access)

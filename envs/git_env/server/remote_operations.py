@@ -11,7 +11,8 @@ import re
 from git_env.server.command_grammar import Arguments
 from git_env.server.command_policy import ParsedCommand
 from git_env.server.refusal import Refusal
-from git_env.server.session_workspace import GitResult, SessionWorkspace, WorkingDirectory
+from git_env.server.session_sandbox import GitResult
+from git_env.server.session_workspace import SessionWorkspace, WorkingDirectory
 
 _REFSPEC = re.compile(r"\+?[\w][\w./*@{}+-]*(?::[\w][\w./*+-]*)?\Z")
 _FETCH_HEAD = "FETCH_HEAD"

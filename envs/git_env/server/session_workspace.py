@@ -1,7 +1,7 @@
-"""SessionWorkspace: one session's directory, and git and files inside its sandbox.
+"""SessionWorkspace: one session's ``/workspace``: checkouts in and out, git and files inside its sandbox.
 
-The agent's ``/workspace`` is a directory that nothing but this session's sandbox can reach. Checkouts come
-in and go out by rename; whatever runs, runs in the sandbox.
+Checkouts come in and go out by rename. Nothing but this session's sandbox can reach them in between, and
+whatever runs on them runs there.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import os
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 
 from git_env.server.command_policy import PathChecks
 from git_env.server.config_policy import is_expected
 from git_env.server.fresh_checkout import quoted_path
-from git_env.server.hardening import ENFORCED, Setting, as_environ, base_environ
+from git_env.server.hardening import ENFORCED, Setting, as_environ
 from git_env.server.mirrors import Mirror, StartingPoint
 from git_env.server.refusal import Refusal
+from git_env.server.session_sandbox import MIRRORS, SCRATCH, GitResult, SessionSandbox
 from git_env.server.shared_state import SharedState
 from git_env.server.workspace_paths import (
     WORKSPACE,
@@ -25,12 +26,6 @@ from git_env.server.workspace_paths import (
     refuse_git_components,
     resolve_parts,
 )
-from openenv_gym.sandbox import Limits, Mount, SandboxSpec, open_sandbox
-
-_MIRRORS = "/mirrors"
-_SETTINGS = "/settings"
-_SCRATCH = "/tmp"  # noqa: S108 - the sandbox's own, emptied with every episode
-_TRUNCATED = "\n[output cut: it is longer than {} bytes]"
 
 
 @dataclass(frozen=True)
@@ -44,6 +39,11 @@ class Checkout:
 
     name: str
     mirror: Mirror
+
+    @property
+    def path(self) -> str:
+        """Its directory as the agent sees it."""
+        return f"{WORKSPACE}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -59,21 +59,6 @@ class WorkingDirectory:
     parts: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class GitResult:
-    """What one git command did, in the agent's terms.
-
-    Attributes:
-        exit_code: 0 when it worked.
-        stdout: What it wrote to standard output.
-        stderr: What it wrote to standard error.
-    """
-
-    exit_code: int
-    stdout: str
-    stderr: str
-
-
 class SessionWorkspace:
     """Opened with the session's first reset, closed with the session.
 
@@ -86,62 +71,37 @@ class SessionWorkspace:
 
     def __init__(self, shared: SharedState) -> None:
         self._shared = shared
-        self._directory = shared.directory / "sessions" / secrets.token_hex(8)
-        self.root = self._directory / "workspace"
-        self._scratch = self._directory / "tmp"
+        self._limits = shared.settings.limits
+        self.root = shared.directory / "sessions" / secrets.token_hex(8)
         self.root.mkdir(parents=True)
-        self._scratch.mkdir()
-        self.checkouts: dict[str, Checkout] = {}
+        self._checkouts: dict[str, Checkout] = {}
         self._verified: dict[str, tuple[int, ...]] = {}
-        limits = shared.settings.limits
-        spec = SandboxSpec(
-            mounts=(
-                Mount(str(self.root), WORKSPACE, writable=True),
-                Mount(str(self._scratch), _SCRATCH, writable=True),
-                Mount(str(shared.mirrors.directory), _MIRRORS),
-                Mount(str(shared.git.config_file.parent), _SETTINGS),
-            ),
-            workdir=WORKSPACE,
-            environ={},
-            limits=Limits(
-                wall_seconds=limits.command_seconds,
-                cpu_seconds=limits.command_seconds,
-                memory_bytes=limits.memory_bytes,
-                processes=limits.processes,
-                file_bytes=limits.file_bytes,
-                open_files=256,
-                output_bytes=limits.output_bytes,
-            ),
-            network=False,
-        )
-        self._sandbox = open_sandbox(spec, mechanism=shared.settings.sandbox)
-        self._environ = {
-            **base_environ(self._inside(f"{_SETTINGS}/{shared.git.config_file.name}")),
-            "TMPDIR": self._inside(_SCRATCH),
-        }
-        # Under Landlock there is no mount namespace: what git prints are real paths.
-        pairs = ((self._inside(WORKSPACE), WORKSPACE), (self._inside(_SETTINGS), _SETTINGS))
-        self._rewrites = [(real, shown) for real, shown in pairs if real != shown]
-
-    @property
-    def mechanism(self) -> str:
-        """What confines this session's commands."""
-        return self._sandbox.mechanism
+        self._written_bytes = 0
+        self._disk_full = False
+        try:
+            self._sandbox = SessionSandbox(
+                shared.settings, self.root, shared.mirrors.directory, shared.git.config_file
+            )
+        except BaseException:
+            self.root.rmdir()
+            raise
+        self.mechanism = self._sandbox.mechanism
 
     def close(self) -> None:
         """End the sandbox and remove the files."""
         self._sandbox.close()
-        self._shared.pool.discard(self._directory)
+        self._shared.pool.discard(self.root)
 
     # --- checkouts
 
     def clear(self) -> None:
-        """Forget the episode: an empty workspace, an empty scratch directory."""
-        self.checkouts.clear()
+        """Forget the episode: an empty workspace, an empty ``/tmp``."""
+        self._checkouts.clear()
         self._verified.clear()
-        for directory in (self.root, self._scratch):
-            for entry in list(directory.iterdir()):
-                self._shared.pool.discard(entry)
+        self._written_bytes, self._disk_full = 0, False
+        for entry in list(self.root.iterdir()):
+            self._shared.pool.discard(entry)
+        self._sandbox.empty_scratch()
 
     def add(self, start: StartingPoint, name: str) -> Checkout:
         """Put a fresh checkout into the workspace.
@@ -153,14 +113,13 @@ class SessionWorkspace:
         parts = resolve_parts(name)
         if len(parts) != 1:
             raise Refusal(f"{name!r} must be one directory directly below {WORKSPACE}")
-        (directory,) = parts
-        target = self.root / directory
+        checkout = Checkout(parts[0], start.mirror)
+        target = self.root / checkout.name
         if os.path.lexists(target):
-            raise Refusal(f"the directory {WORKSPACE}/{directory} already exists")
+            raise Refusal(f"the directory {checkout.path} already exists")
         self._shared.pool.take(start, target)
-        checkout = Checkout(directory, start.mirror)
-        self.checkouts[directory] = checkout
-        self._verified[directory] = self._config_stamp(checkout)
+        self._checkouts[checkout.name] = checkout
+        self._verified[checkout.name] = self._config_stamp(checkout)
         return checkout
 
     def locate(self, working_dir: str) -> WorkingDirectory:
@@ -170,13 +129,12 @@ class SessionWorkspace:
             Refusal: It is in none, or does not exist.
         """
         parts = resolve_parts(working_dir)
-        checkout = self.checkouts.get(parts[0]) if parts else None
+        checkout = self._checkouts.get(parts[0]) if parts else None
         shown = "/".join((WORKSPACE, *parts))
         if checkout is None:
-            known = (
-                ", ".join(f"{WORKSPACE}/{name}" for name in self.checkouts) or "none; use clone_repo first"
-            )
-            raise Refusal(f"{shown} is not in a cloned repository; repositories: {known}")
+            known = ", ".join(sorted(item.path for item in self._checkouts.values()))
+            hint = f"repositories: {known}" if known else "use clone_repo first"
+            raise Refusal(f"{shown} is not in a repository of this workspace; {hint}")
         check_real_location(self.root / checkout.name, parts[1:], shown)
         if not self.root.joinpath(*parts).is_dir():
             raise Refusal(f"there is no directory {shown}")
@@ -212,34 +170,45 @@ class SessionWorkspace:
         Raises:
             Refusal: The repository's own configuration was tampered with.
         """
-        self._verify(where.checkout)
-        return self._run(
+        checkout = where.checkout
+        self._verify(checkout)
+        worktree = self._sandbox.inside(checkout.path)
+        mirror = self.mirror_path(checkout.mirror)
+        date = f"@{now} +0000"
+        done = self._sandbox.run(
             ["git", *argv],
-            cwd=self._inside("/".join((WORKSPACE, *where.parts))),
+            cwd="/".join((WORKSPACE, *where.parts)),
             environ={
-                **self._environ,
+                **self._sandbox.environ,
                 **as_environ((*ENFORCED, *settings)),
-                **self._repository_environ(where.checkout),
-                **_dates(now),
+                "GIT_DIR": f"{worktree}/.git",
+                "GIT_WORK_TREE": worktree,
+                "GIT_ALTERNATE_OBJECT_DIRECTORIES": quoted_path(mirror + "/objects"),
+                "GIT_AUTHOR_DATE": date,
+                "GIT_COMMITTER_DATE": date,
+                # What git's own date code takes for the present, in release builds too.
+                "GIT_TEST_DATE_NOW": str(now),
                 **(environ or {}),
             },
         )
-
-    def used_bytes(self) -> int:
-        """Disk space that the workspace takes."""
-        cwd = self._inside(WORKSPACE)
-        done = self._run(["du", "-s", "-k", cwd], cwd=cwd, environ=self._environ)
-        return int(done.stdout.split("\t", 1)[0] or 0) * 1024
+        self._disk_full = done.disk_full
+        return done
 
     def mirror_path(self, mirror: Mirror) -> str:
         """Where a mirror lies, seen from inside."""
-        return self._inside(f"{_MIRRORS}/{mirror.path.name}")
+        return self._sandbox.inside(f"{MIRRORS}/{mirror.path.name}")
 
-    def scratch_path(self, name: str) -> tuple[str, Path]:
-        """A file outside all repositories: its path inside, and the real one."""
-        return self._inside(f"{_SCRATCH}/{name}"), self._scratch / name
+    def require_space(self) -> None:
+        """Refuse when the workspace is full.
 
-    # --- files
+        Raises:
+            Refusal: It is.
+        """
+        if self._disk_full or self._written_bytes > self._limits.workspace_bytes:
+            bound = self._limits.workspace_bytes
+            raise Refusal(f"the workspace may hold {bound} bytes and is full; reset the environment")
+
+    # --- the agent's files
 
     def read_file(self, path: str) -> str:
         """The text of a file.
@@ -247,14 +216,11 @@ class SessionWorkspace:
         Raises:
             Refusal: It does not exist, is too large, is not text, or may not be read.
         """
-        inside, shown = self._locate_file(path)
-        limit = self._shared.settings.limits.output_bytes
+        shown = self._locate_file(path)
         try:
-            data = self._sandbox.read_file(inside, limit + 1)
+            data = self._sandbox.read_file(shown, self._limits.output_bytes, forbidden=[".git"])
         except OSError as error:
-            raise Refusal(f"cannot read {shown}: {os.strerror(error.errno or 0)}") from None
-        if len(data) > limit:
-            raise Refusal(f"{shown} is larger than {limit} bytes")
+            raise Refusal(f"cannot read {shown}: {error.strerror}") from None
         try:
             return data.decode()
         except UnicodeDecodeError:
@@ -266,44 +232,56 @@ class SessionWorkspace:
         Raises:
             Refusal: It may not be written.
         """
-        inside, shown = self._locate_file(path)
+        shown = self._locate_file(path)
         try:
             data = content.encode()
         except UnicodeEncodeError:
             raise Refusal("the content holds half of a surrogate pair, which is not Unicode text") from None
-        if len(data) > self._shared.settings.limits.file_bytes:
-            raise Refusal(f"the content is larger than {self._shared.settings.limits.file_bytes} bytes")
         try:
-            self._sandbox.write_file(inside, data)
+            self._sandbox.write_file(shown, data, forbidden=[".git"])
         except OSError as error:
-            raise Refusal(f"cannot write {shown}: {os.strerror(error.errno or 0)}") from None
+            raise Refusal(f"cannot write {shown}: {error.strerror}") from None
+        self._written_bytes += len(data)
         return len(data)
 
+    # --- the environment's own files
+
     def read_git_file(self, checkout: Checkout, name: str) -> str:
-        """A file of a repository's own ``.git``, for the environment itself; "" when there is none."""
-        path = self._inside(f"{WORKSPACE}/{checkout.name}/.git/{name}")
+        """A file of a repository's ``.git``; "" when there is none."""
         try:
-            return self._sandbox.read_file(path, 1 << 20).decode(errors="surrogateescape")
+            data = self._sandbox.read_file(f"{checkout.path}/.git/{name}", 1 << 20)
         except FileNotFoundError:
             return ""
+        return data.decode(errors="surrogateescape")
 
     def write_git_file(self, checkout: Checkout, name: str, text: str) -> None:
-        """Write a file of a repository's own ``.git``, for the environment itself."""
-        path = self._inside(f"{WORKSPACE}/{checkout.name}/.git/{name}")
-        self._sandbox.write_file(path, text.encode(errors="surrogateescape"))
+        """Write a file of a repository's ``.git``."""
+        data = text.encode(errors="surrogateescape")
+        self._sandbox.write_file(f"{checkout.path}/.git/{name}", data)
 
-    # --- inside
+    def scratch_path(self, name: str) -> str:
+        """A path outside all repositories, as programs inside name it."""
+        return self._sandbox.inside(f"{SCRATCH}/{name}")
 
-    def _inside(self, target: str) -> str:
-        return str(self._sandbox.path_inside(target))
+    def take_scratch_file(self, name: str, max_bytes: int) -> bytes:
+        """Read a file of `scratch_path` and leave nothing of it.
 
-    def _locate_file(self, path: str) -> tuple[str, str]:
+        Raises:
+            OSError: It does not exist, or is larger.
+        """
+        data = self._sandbox.read_file(f"{SCRATCH}/{name}", max_bytes)
+        self._sandbox.empty_scratch()
+        return data
+
+    # --- checks
+
+    def _locate_file(self, path: str) -> str:
         parts = resolve_parts(path)
         if not parts:
             raise Refusal("path must name a file below /workspace")
         shown = "/".join((WORKSPACE, *parts))
         check_real_location(self.root, parts, shown)
-        return self._inside(shown), shown
+        return shown
 
     def _check_argument(self, where: WorkingDirectory, argument: str, *, follow: bool) -> str:
         """A revision or path as git may have it: paths stay inside the repository and out of ``.git``."""
@@ -312,39 +290,13 @@ class SessionWorkspace:
         if argument.startswith("/") or ".." in components:
             parts = resolve_parts(argument, where.parts)
             if parts[:1] != where.parts[:1]:
-                raise Refusal(f"{argument!r} is outside the repository {WORKSPACE}/{where.checkout.name}")
-            start = os.path.join("/", *where.parts)  # noqa: PTH118 - text only, nothing is looked up
-            relative = os.path.relpath(os.path.join("/", *parts), start)  # noqa: PTH118
-            argument = relative + ("/" if argument.endswith("/") and relative != "." else "")
+                raise Refusal(f"{argument!r} is outside the repository {where.checkout.path}")
+            argument = _relative(parts, where.parts) + ("/" if argument.endswith("/") else "")
         else:
             parts = (*where.parts, *(part for part in components if part not in ("", ".")))
         located = parts[1:] if follow else parts[1:-1]
         check_real_location(self.root / where.checkout.name, located, argument)
         return argument
-
-    def _repository_environ(self, checkout: Checkout) -> dict[str, str]:
-        worktree = self._inside(f"{WORKSPACE}/{checkout.name}")
-        return {
-            "GIT_DIR": f"{worktree}/.git",
-            "GIT_WORK_TREE": worktree,
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": quoted_path(f"{self.mirror_path(checkout.mirror)}/objects"),
-        }
-
-    def _run(self, argv: list[str], *, cwd: str, environ: Mapping[str, str]) -> GitResult:
-        done = self._sandbox.run(argv, cwd=cwd, environ=environ)
-        stdout, stderr = self._shown(done.stdout), self._shown(done.stderr)
-        limits = self._shared.settings.limits
-        if done.timed_out:
-            stderr += f"\nstopped: the command took longer than {limits.command_seconds:g} s"
-        if done.truncated:
-            stdout += _TRUNCATED.format(limits.output_bytes)
-        return GitResult(done.exit_code or int(done.timed_out), stdout, stderr)
-
-    def _shown(self, output: bytes) -> str:
-        text = output.decode(errors="replace")
-        for real, shown in self._rewrites:
-            text = text.replace(real, shown)
-        return text
 
     def _config_stamp(self, checkout: Checkout) -> tuple[int, ...]:
         """Changes when the repository's configuration file does.
@@ -355,7 +307,7 @@ class SessionWorkspace:
         git_dir = self.root / checkout.name / ".git"
         real = not git_dir.is_symlink() and git_dir.is_dir()
         if not real or (git_dir / "config").is_symlink() or os.path.lexists(git_dir / "commondir"):
-            raise Refusal(f"{WORKSPACE}/{checkout.name} is no longer a repository; reset the environment")
+            raise Refusal(f"{checkout.path} is no longer a repository; reset the environment")
         try:
             stat = (git_dir / "config").stat()
         except FileNotFoundError:
@@ -370,21 +322,18 @@ class SessionWorkspace:
         stamp = self._config_stamp(checkout)
         if stamp == self._verified.get(checkout.name):
             return
-        file = self._inside(f"{WORKSPACE}/{checkout.name}/.git/config")
-        done = self._run(
+        file = self._sandbox.inside(f"{checkout.path}/.git/config")
+        done = self._sandbox.run(
             ["git", "config", "--file", file, "--no-includes", "--list", "--name-only", "-z"],
-            cwd=self._inside(_SCRATCH),
-            environ={**self._environ, "GIT_CEILING_DIRECTORIES": "/"},
+            cwd=SCRATCH,
+            environ={**self._sandbox.environ, "GIT_CEILING_DIRECTORIES": "/"},
         )
         unexpected = [key for key in done.stdout.split("\0") if key and not is_expected(key)]
         if done.exit_code or unexpected:
-            raise Refusal(
-                f"the configuration of {WORKSPACE}/{checkout.name} was tampered with; reset the environment"
-            )
+            raise Refusal(f"the configuration of {checkout.path} was tampered with; reset the environment")
         self._verified[checkout.name] = stamp
 
 
-def _dates(now: int) -> dict[str, str]:
-    date = f"@{now} +0000"
-    # GIT_TEST_DATE_NOW is what git's own date code takes for the present, in release builds too.
-    return {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date, "GIT_TEST_DATE_NOW": str(now)}
+def _relative(parts: tuple[str, ...], start: tuple[str, ...]) -> str:
+    """The relative path from one directory to a place, both as parts below the same root."""
+    return os.path.relpath(PurePosixPath("/", *parts), PurePosixPath("/", *start))

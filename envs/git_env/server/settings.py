@@ -8,10 +8,13 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, cast, get_args
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from openenv_gym.errors import UsageError
 
+Mechanism = Literal["auto", "bubblewrap", "landlock", "none"]
+_MECHANISMS = get_args(Mechanism)
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 
@@ -71,7 +74,7 @@ class GitSettings:
     tasks: Mapping[str, Task] = field(default_factory=dict)
     allow_push: bool = False
     prepared: int = 8
-    sandbox: str = "auto"
+    sandbox: Mechanism = "auto"
     limits: GitLimits = field(default_factory=GitLimits)
 
     @classmethod
@@ -93,7 +96,7 @@ class GitSettings:
             tasks=parse_tasks(values.get("TASK_REPOS", "")),
             allow_push=_boolean(values, "GIT_ALLOW_PUSH"),
             prepared=int(_number(values, "GIT_PREPARED", cls.prepared)),
-            sandbox=values.get("GIT_SANDBOX") or "auto",
+            sandbox=_mechanism(values),
             limits=GitLimits(
                 command_seconds=_number(values, "GIT_COMMAND_SECONDS", limits.command_seconds),
                 output_bytes=int(_number(values, "GIT_OUTPUT_BYTES", limits.output_bytes)),
@@ -122,12 +125,8 @@ def parse_tasks(text: str) -> dict[str, Task]:
         raise UsageError(form)
     tasks = {}
     for name, entry in table.items():
-        fits = (
-            isinstance(entry, list)
-            and len(entry) == 2
-            and all(isinstance(item, str) and item for item in entry)
-        )
-        if not fits:
+        pair = isinstance(entry, list) and len(entry) == 2
+        if not pair or not all(isinstance(item, str) and item for item in entry):
             raise UsageError(f"{form}; the entry of {name!r} does not")
         tasks[name] = Task(name, *entry)
     return tasks
@@ -149,6 +148,13 @@ def _boolean(values: Mapping[str, str], name: str) -> bool:
     if text not in _TRUE | _FALSE:
         raise UsageError(f"{name} must be true or false, not {text!r}")
     return text in _TRUE
+
+
+def _mechanism(values: Mapping[str, str]) -> Mechanism:
+    text = values.get("GIT_SANDBOX") or "auto"
+    if text not in _MECHANISMS:
+        raise UsageError(f"GIT_SANDBOX must be one of {', '.join(_MECHANISMS)}, not {text!r}")
+    return cast(Mechanism, text)
 
 
 def _number(values: Mapping[str, str], name: str, default: float) -> float:

@@ -47,6 +47,7 @@ class SharedState:
         self._directory_lock: TextIO | None = None
         self._embedded: GitHost | None = None
         self._known: dict[str, Repository] = {}
+        self._owner = ""
         self.git: TrustedGit
         self.access: HostAccess
         self.client: GiteaClient
@@ -73,10 +74,10 @@ class SharedState:
             if self._closed:
                 return
             self._closed = True
-            if hasattr(self, "git"):
-                self.git.close()
             if hasattr(self, "pool"):
-                self.pool.close()
+                self.pool.stop()
+                self.git.close()
+                self.pool.join()
             if hasattr(self, "client"):
                 self.client.close()
             if self._embedded is not None:
@@ -123,10 +124,17 @@ class SharedState:
             Refusal: There is none, or several have this name.
             GitHostError: The host does not answer.
         """
-        found = self._match(name)
+        wanted = name.removesuffix(".git")
+        full_name = wanted if "/" in wanted else f"{self._owner}/{wanted}"
+        if full_name not in self._known:
+            repository = self.client.find(full_name)
+            if repository is not None:
+                self._known[repository.full_name] = repository
+                return repository
+        found = self._match(wanted)
         if not found:
             self.repositories()
-            found = self._match(name)
+            found = self._match(wanted)
         if len(found) == 1:
             return found[0]
         if found:
@@ -155,12 +163,11 @@ class SharedState:
                 logger.warning("task %s cannot be prepared: %s", task.name, error)
 
     def _match(self, name: str) -> list[Repository]:
-        wanted = name.removesuffix(".git")
-        if wanted in self._known:
-            return [self._known[wanted]]
-        found = [repository for repository in self._known.values() if repository.name == wanted]
-        own = [item for item in found if item.full_name.partition("/")[0] == self.settings.username]
-        return own or found
+        """Known repositories of this name; one of the own user goes before all others."""
+        for full_name in (name, f"{self._owner}/{name}"):
+            if full_name in self._known:
+                return [self._known[full_name]]
+        return [repository for repository in self._known.values() if repository.name == name]
 
     def _start(self) -> None:
         settings = self.settings
@@ -172,6 +179,7 @@ class SharedState:
             host_settings = HostSettings(allow_push=settings.allow_push)
             self._embedded = GitHost(imports=settings.imports, settings=host_settings).start()
             url, username, password = self._embedded.url, self._embedded.username, self._embedded.password
+        self._owner = username
         self.git = TrustedGit(self._directory / "settings")
         self.access = HostAccess(url, username, password)
         self.client = GiteaClient(url, username, password)

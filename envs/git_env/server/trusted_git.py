@@ -122,6 +122,7 @@ class TrustedGit:
         code, output, errors = self._communicate(["git", *arguments], merged, timeout, umask)
         if code:
             text = errors.decode(errors="replace").strip()[-_ERROR_TAIL:].replace(self._private, "")
+            text = text or f"git {arguments[0]} ended with {code}"
             raise TrustedGitError(access.scrub(text) if access else text)
         return output.decode(errors="surrogateescape")
 

@@ -1,0 +1,133 @@
+"""SessionSandbox: the sandbox of one session, with outputs as the agent may see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from git_env.server.hardening import base_environ
+from git_env.server.settings import GitSettings
+from git_env.server.workspace_paths import WORKSPACE
+from openenv_gym.sandbox import Limits, Mount, SandboxSpec, open_sandbox
+
+MIRRORS = "/mirrors"
+SCRATCH = "/tmp"
+_SETTINGS = "/settings"
+
+
+@dataclass(frozen=True)
+class GitResult:
+    """What one command did, in the agent's terms.
+
+    Attributes:
+        exit_code: 0 when it worked.
+        stdout: What it wrote to standard output.
+        stderr: What it wrote to standard error, and why it was stopped if it was.
+        disk_full: The workspace holds more than it may.
+    """
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    disk_full: bool = False
+
+
+class SessionSandbox:
+    """Opened for one session, closed with it.
+
+    Args:
+        settings: Mechanism and limits.
+        workspace: The directory behind ``/workspace``.
+        mirrors: The directory with all mirrors; read-only inside.
+        config_file: Git's configuration; its directory is read-only inside.
+
+    Raises:
+        SandboxError: Nothing can confine commands here.
+    """
+
+    def __init__(self, settings: GitSettings, workspace: Path, mirrors: Path, config_file: Path) -> None:
+        limits = settings.limits
+        self._limits = limits
+        self._sandbox = open_sandbox(
+            SandboxSpec(
+                mounts=(
+                    Mount(workspace, WORKSPACE, writable=True),
+                    Mount(mirrors, MIRRORS),
+                    Mount(config_file.parent, _SETTINGS),
+                ),
+                workdir=WORKSPACE,
+                limits=Limits(
+                    wall_seconds=limits.command_seconds,
+                    cpu_seconds=limits.command_seconds,
+                    memory_bytes=limits.memory_bytes,
+                    processes=limits.processes,
+                    file_bytes=limits.file_bytes,
+                    output_bytes=limits.output_bytes,
+                    disk_bytes=limits.workspace_bytes,
+                ),
+            ),
+            mechanism=settings.sandbox,
+        )
+        self._sandbox.adopt(workspace)
+        self.environ = {
+            **base_environ(self.inside(f"{_SETTINGS}/{config_file.name}")),
+            "TMPDIR": self.inside(SCRATCH),
+        }
+        # Under Landlock there is no mount namespace: programs see, and print, real paths.
+        places = (WORKSPACE, MIRRORS, _SETTINGS, SCRATCH)
+        self._rewrites = [(self.inside(place), place) for place in places if self.inside(place) != place]
+
+    @property
+    def mechanism(self) -> str:
+        """What confines: "bubblewrap", "landlock", or "none" where the operator chose that."""
+        return self._sandbox.mechanism
+
+    def close(self) -> None:
+        """End everything that runs inside."""
+        self._sandbox.close()
+
+    def inside(self, path: str) -> str:
+        """A path as programs inside name it."""
+        return self._sandbox.path_inside(path)
+
+    def run(self, argv: Iterable[str], *, cwd: str, environ: Mapping[str, str]) -> GitResult:
+        """Run one program to its end.
+
+        Args:
+            argv: Program and arguments.
+            cwd: Directory, as the agent names it.
+            environ: The whole environment.
+        """
+        done = self._sandbox.run(list(argv), cwd=cwd, environ=environ)
+        stdout, stderr = self._shown(done.stdout), self._shown(done.stderr)
+        if done.truncated:
+            stdout += f"\n[cut: a command may print {self._limits.output_bytes} bytes]\n"
+        stopped = {
+            "wall_seconds": f"stopped: it took longer than {self._limits.command_seconds:g} s\n",
+            "memory_bytes": f"stopped: it needed more than {self._limits.memory_bytes} bytes of memory\n",
+            "output_bytes": "stopped: it printed far too much\n",
+            "disk_bytes": f"the workspace holds more than {self._limits.workspace_bytes} bytes\n",
+        }
+        stderr += stopped.get(done.stopped_by or "", "")
+        code = done.exit_code or int(done.stopped_by is not None)
+        return GitResult(code, stdout, stderr, done.stopped_by == "disk_bytes")
+
+    def empty_scratch(self) -> None:
+        """Remove what lies in the sandbox's own ``/tmp``."""
+        argv = ["find", self.inside(SCRATCH), "-mindepth", "1", "-delete"]
+        self._sandbox.run(argv, cwd=SCRATCH)
+
+    def read_file(self, path: str, max_bytes: int, *, forbidden: Iterable[str] = ()) -> bytes:
+        """Read a file with the rights of programs inside; see `openenv_gym.sandbox.Sandbox.read_file`."""
+        return self._sandbox.read_file(path, max_bytes, forbidden=forbidden)
+
+    def write_file(self, path: str, data: bytes, *, forbidden: Iterable[str] = ()) -> None:
+        """Write one; see `openenv_gym.sandbox.Sandbox.write_file`."""
+        self._sandbox.write_file(path, data, forbidden=forbidden)
+
+    def _shown(self, output: bytes) -> str:
+        text = output.decode(errors="replace")
+        for real, shown in self._rewrites:
+            text = text.replace(real, shown)
+        return text
