@@ -35,7 +35,7 @@ def _batch_scalar(space: Scalar, n: int = 1) -> Box:
 
 @create_empty_array.register(Text)
 def _create_empty_text(space: Text, n: int = 1, fn: Callable[..., Any] = np.zeros) -> tuple[str, ...]:
-    return (" " * space.min_length,) * n
+    return (space.blank,) * n
 
 
 @flatten.register(Text)

@@ -87,7 +87,7 @@ class RecordCodec(ValueCodec):
                 raise Misfit(f"no keys but {', '.join(self.fields)}", name)
         if self._extras is not None:
             extras = value.pop(self._extras)
-            for name in extras.keys() & (self.fields.keys() | self._ignored):
+            for name in extras.keys() & ((self.fields.keys() - {self._extras}) | self._ignored):
                 raise Misfit("a name that is not a field's own", name).under(f".{self._extras}")
             value.update(extras)
         return value

@@ -143,7 +143,7 @@ class _Examples:
             last -= 1
         if first > last:
             raise SchemaError(f"no example can be made up: no multiple of {step} in [{low}, {high}]")
-        number = int(self._rng.integers(first, last, endpoint=True)) * step
+        number = (first + int(self._rng.integers(last - first, endpoint=True))) * step
         return int(number) if kind == "integer" else number
 
     def _draw_string(self, schema: Mapping[str, Any]) -> str:

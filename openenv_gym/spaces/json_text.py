@@ -24,6 +24,15 @@ _KINDS_OF_TYPE: dict[str, frozenset[type]] = {
     "array": frozenset({list}),
     "object": frozenset({dict}),
 }
+_BLANKS: dict[type, str] = {
+    NoneType: "null",
+    bool: "true",
+    int: "0",
+    float: "0",
+    str: '""',
+    list: "[]",
+    dict: "{}",
+}
 
 
 class JsonText(Text):
@@ -58,6 +67,11 @@ class JsonText(Text):
     def kinds(self) -> frozenset[type]:
         """The Python types that a document of this space can have."""
         return kinds_of(self.schema)
+
+    @property
+    def blank(self) -> str:
+        """The shortest document of an admissible type."""
+        return min((_BLANKS[kind] for kind in self.kinds), key=len)
 
     def sample(self, mask: Any = None, probability: Any = None) -> str:
         """Draw a document that satisfies the schema; there are no masks.

@@ -65,13 +65,13 @@ def _create_shared_text(space: Text, n: int = 1, ctx: Any = None) -> BufferWrapp
     # memory, 4 MiB a lane. This is the block it would take them from.
     memory = BufferWrapper(n * _stride(space))
     for index in range(n):
-        _write_shared_text(space, index, " " * space.min_length, memory)
+        _write_shared_text(space, index, space.blank, memory)
     return memory
 
 
 @write_to_shared_memory.register(Text)
 def _write_shared_text(space: Text, index: int, value: str, shared_memory: BufferWrapper) -> None:
-    if not space.contains(value):
+    if len(value) > space.max_length:
         raise ValueError(f"a text of {len(value)} characters is not in {space}")
     data = value.encode()
     start = index * _stride(space) + _SIZE_BYTES

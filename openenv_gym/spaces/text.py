@@ -95,6 +95,11 @@ class Text(gymnasium.spaces.Text):
         return x.isascii() or is_unicode(x)
 
     @property
+    def blank(self) -> str:
+        """A shortest element: what a batch holds before it gets its first."""
+        return " " * self.min_length
+
+    @property
     def character_set(self) -> Any:
         """All Unicode characters, as a set that is not materialised."""
         return UnicodeCharacters()

@@ -67,12 +67,18 @@ def leaves(draw: st.DrawFn) -> Case:
         ),
         ({"enum": table}, same(st.sampled_from(table))),
         ({"const": table[0]}, same(st.just(table[0]))),
-        ({"type": "object", "additionalProperties": True}, same(st.dictionaries(texts, anything, max_size=3))),
+        (
+            {"type": "object", "additionalProperties": True},
+            same(st.dictionaries(texts, anything, max_size=3)),
+        ),
         (
             {"type": "object", "additionalProperties": {"type": "integer"}},
             same(st.dictionaries(texts, st.integers(), max_size=3)),
         ),
-        ({"type": "array", "uniqueItems": True, "items": {"type": "string"}}, same(st.lists(texts, unique=True))),
+        (
+            {"type": "array", "uniqueItems": True, "items": {"type": "string"}},
+            same(st.lists(texts, unique=True)),
+        ),
         ({}, same(anything)),
     ]
     return draw(st.sampled_from(cases))
@@ -154,9 +160,14 @@ def unions(draw: st.DrawFn, inner: st.SearchStrategy[Case]) -> Case:
         ({"type": "number"}, same(exact_floats)),
         ({"type": "string"}, same(texts)),
         ({"type": "array", "items": element}, st.lists(elements, max_size=2).map(unzipped)),
-        ({"type": "object", "additionalProperties": True}, same(st.dictionaries(texts, anything, max_size=2))),
+        (
+            {"type": "object", "additionalProperties": True},
+            same(st.dictionaries(texts, anything, max_size=2)),
+        ),
     ]
-    chosen = draw(st.lists(st.sampled_from(cases), min_size=2, max_size=4, unique_by=lambda case: str(case[0])))
+    chosen = draw(
+        st.lists(st.sampled_from(cases), min_size=2, max_size=4, unique_by=lambda case: str(case[0]))
+    )
     return {"anyOf": [schema for schema, _ in chosen]}, st.one_of([pairs for _, pairs in chosen])
 
 
@@ -170,14 +181,22 @@ def discriminated(draw: st.DrawFn, inner: st.SearchStrategy[Case]) -> Case:
             "properties": {**schema["properties"], "kind!": {"const": tag, "type": "string"}},
             "required": [*schema["required"], "kind!"],
         }
-        branches.append((schema, pairs.map(lambda pair, tag=tag: tuple({**part, "kind!": tag} for part in pair))))
+        branches.append(
+            (schema, pairs.map(lambda pair, tag=tag: tuple({**part, "kind!": tag} for part in pair)))
+        )
     return {"oneOf": [schema for schema, _ in branches]}, st.one_of([pairs for _, pairs in branches])
 
 
 cases = st.recursive(
     leaves(),
     lambda inner: st.one_of(
-        objects(inner), objects(inner), arrays(inner), tuples(inner), nullables(inner), unions(inner), discriminated(inner)
+        objects(inner),
+        objects(inner),
+        arrays(inner),
+        tuples(inner),
+        nullables(inner),
+        unions(inner),
+        discriminated(inner),
     ),
     max_leaves=6,
 )
@@ -191,13 +210,17 @@ def referenced(case: Case) -> Case:
         if not isinstance(schema, dict):
             return schema
         schema = {
-            keyword: [moved(part) for part in operand] if keyword in ("anyOf", "oneOf", "prefixItems") else operand
+            keyword: [moved(part) for part in operand]
+            if keyword in ("anyOf", "oneOf", "prefixItems")
+            else operand
             for keyword, operand in schema.items()
         }
         for name, subschema in schema.get("properties", {}).items():
             key = f"Part/{len(definitions)}~"
             definitions[key] = None  # taken, before the nested ones count on
-            definitions[key] = {part: operand for part, operand in moved(subschema).items() if part != "default"}
+            definitions[key] = {
+                part: operand for part, operand in moved(subschema).items() if part != "default"
+            }
             reference = {"$ref": "#/$defs/" + key.replace("~", "~0").replace("/", "~1"), "title": "A part"}
             default = {"default": subschema["default"]} if "default" in subschema else {}
             schema["properties"] = {**schema["properties"], name: {**reference, **default}}

@@ -16,7 +16,18 @@ from hypothesis import strategies as st
 from openenv_gym.spaces import Text
 from openenv_gym.spaces.text import UnicodeCharacters
 
-EDGES = ["", "\x00", "a\x00b", "naïve", "e\u0301", "日本語", "😀👩‍👩‍👧", "\U0010ffff", "\ud7ff\ue000", "x" * 2**20]
+EDGES = [
+    "",
+    "\x00",
+    "a\x00b",
+    "naïve",
+    "e\u0301",
+    "日本語",
+    "😀👩‍👩‍👧",
+    "\U0010ffff",
+    "\ud7ff\ue000",
+    "x" * 2**20,
+]
 
 
 @pytest.mark.parametrize("text", EDGES, ids=range(len(EDGES)))

@@ -1,0 +1,185 @@
+"""``gymnasium_space`` hints give back exactly equal spaces, and values survive through them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from gymnasium import spaces
+from gymnasium.utils.env_checker import data_equivalence
+from pydantic import BaseModel, Field
+
+from openenv_gym.errors import SchemaError
+from openenv_gym.spaces import (
+    ArraySequence,
+    JsonText,
+    Scalar,
+    Text,
+    Union,
+    codec_for,
+    hint_for,
+    observation_codec,
+    space_from_hint,
+)
+
+HALF_OPEN = spaces.Box(np.array([-np.inf, 0.0]), np.array([1.0, np.inf]), dtype=np.float64)
+WIDE = spaces.Box(-(2**62) - 1, 2**62 + 1, (1,), np.int64)
+ORDERED = spaces.Dict([("b", spaces.Discrete(2)), ("a", spaces.Discrete(3))])
+INT_HALF_OPEN = spaces.Box(0, np.inf, (2,), np.int64)
+
+SPACES: list[spaces.Space[Any]] = [
+    spaces.Box(0, 255, (2, 3, 3), np.uint8),
+    spaces.Box(-1.0, 1.0, (4,), np.float32),
+    spaces.Box(np.float32(0.1), np.float32(0.7), (2, 2), np.float32),
+    spaces.Box(np.array([-1.5, 0], np.float64), np.array([2, 0.1], np.float64), dtype=np.float64),
+    HALF_OPEN,
+    INT_HALF_OPEN,
+    spaces.Box(-np.inf, np.inf, (), np.float64),
+    WIDE,
+    spaces.Box(0, 1, (3, 0), np.float32),
+    Scalar(0, 5),
+    spaces.Discrete(5),
+    spaces.Discrete(5, start=-2),
+    spaces.MultiDiscrete([3, 4]),
+    spaces.MultiDiscrete(np.array([[3, 4], [1, 2]]), dtype=np.int32, start=np.array([[1, 0], [0, -3]])),
+    spaces.MultiBinary(4),
+    spaces.MultiBinary((2, 2)),
+    spaces.Text(5, min_length=2, charset="abc"),
+    Text(7, min_length=1),
+    spaces.Dict({"b": spaces.Discrete(2), "a": spaces.Box(0, 1, (1,), np.float32)}),
+    ORDERED,
+    spaces.Tuple([spaces.Discrete(2), Text(3), spaces.Tuple([spaces.MultiBinary(2)])]),
+    spaces.Sequence(spaces.Discrete(3)),
+    spaces.Sequence(spaces.Box(0, 1, (2,), np.float32), stack=True),
+    spaces.OneOf([spaces.Discrete(3), Text(4)]),
+]
+if "dtype" in inspect.signature(spaces.Discrete).parameters:  # Gymnasium 1.2 and newer
+    SPACES.append(spaces.Discrete(5, start=2, dtype=np.uint8))
+
+
+@pytest.mark.parametrize("space", SPACES, ids=str)
+def test_a_hint_gives_back_an_equal_space(space: spaces.Space[Any]) -> None:
+    hint = json.loads(json.dumps(hint_for(space), allow_nan=False))
+    copy = space_from_hint(hint)
+    assert copy == space
+    assert str(copy) == str(space)
+    assert hint_for(copy) == hint_for(space)
+
+
+def test_exact_bounds_order_and_unboundedness_survive() -> None:
+    box = space_from_hint(hint_for(INT_HALF_OPEN))
+    assert isinstance(box, spaces.Box)
+    assert np.array_equal(box.bounded_above, INT_HALF_OPEN.bounded_above)
+    assert np.array_equal(box.low, INT_HALF_OPEN.low)
+    wide = space_from_hint(hint_for(WIDE))
+    assert isinstance(wide, spaces.Box)
+    assert wide.high.item() == 2**62 + 1
+    assert list(space_from_hint(hint_for(ORDERED))) == ["b", "a"]
+
+
+@pytest.mark.parametrize("space", SPACES, ids=str)
+def test_values_of_hinted_spaces_survive_both_ways(space: spaces.Space[Any]) -> None:
+    codec = codec_for({"gymnasium_space": hint_for(space)})
+    codec.space.seed(3)
+    for _ in range(5):
+        element = codec.space.sample()
+        value = codec.encode(element)
+        decoded = codec.decode(json.loads(json.dumps(value)))
+        assert space.contains(decoded)
+        assert data_equivalence(
+            np.asarray(decoded) if space.shape == () else decoded,
+            np.asarray(element) if space.shape == () else element,
+            exact=True,
+        )
+        assert codec.encode(decoded) == value
+
+
+def test_a_hint_overrides_the_schema_of_its_property() -> None:
+    box = spaces.Box(0, 2, (2, 2), np.int8)
+
+    class Board(BaseModel):
+        cells: list[list[int]] = Field(json_schema_extra={"gymnasium_space": hint_for(box)})
+        last: list[float] | None = Field(
+            None, json_schema_extra={"gymnasium_space": hint_for(spaces.Box(0, 1, (2,), np.float32))}
+        )
+
+    codec = codec_for(Board.model_json_schema())
+    assert codec.space["cells"] == box
+    assert codec.space["last"] == spaces.OneOf([spaces.Box(0, 1, (2,), np.float32), spaces.Discrete(1)])
+    element = codec.decode({"cells": [[0, 1], [2, 0]], "last": None})
+    assert element["cells"].dtype == np.int8
+    assert codec.space.contains(element)
+    assert codec.encode(element) == {"cells": [[0, 1], [2, 0]]}
+    assert codec.decode({"cells": [[0, 1], [2, 0]], "last": [0.5, 1]})["last"][0] == 0
+
+
+def test_a_hint_of_the_whole_observation_passes_over_the_envelope() -> None:
+    space = spaces.Dict({"x": spaces.Box(0, 1, (1,), np.float32)})
+    schema = {"type": "object", "properties": {}, "gymnasium_space": hint_for(space)}
+    codec = observation_codec(schema)
+    assert codec.space == space
+    assert codec.space.contains(codec.decode({"x": [0.5], "done": True, "metadata": {}}))
+    reset = observation_codec(schema, {"type": "object", "properties": {"hi": {"type": "string"}}})
+    assert isinstance(reset.space, Union)
+    assert reset.decode({"x": [0.5]})[0] == 0
+
+
+def test_decoded_arrays_are_fresh_and_writable() -> None:
+    codec = codec_for({"gymnasium_space": hint_for(SPACES[0])})
+    source = np.zeros((2, 3, 3), np.uint8)
+    source.flags.writeable = False
+    decoded = codec.decode(source)
+    decoded[0, 0, 0] = 1
+    assert source[0, 0, 0] == 0
+
+
+@pytest.mark.parametrize(
+    "space",
+    [spaces.Graph(spaces.Discrete(2), None), ArraySequence(Text()), JsonText()],
+    ids=["graph", "array_sequence", "json_text"],
+)
+def test_spaces_without_a_hint_say_so(space: spaces.Space[Any]) -> None:
+    with pytest.raises(SchemaError, match="no gymnasium_space hint"):
+        hint_for(space)
+
+
+@pytest.mark.parametrize(
+    ("hint", "message"),
+    [
+        ({"type": "Box", "low": 0, "high": 1, "shape": [2]}, "lacks 'dtype'"),
+        ({"type": "Box", "low": [0], "high": 1, "shape": [2], "dtype": "float32"}, "not of shape (2,)"),
+        ({"type": "Box", "low": 2, "high": 1, "shape": [2], "dtype": "float32"}, "is wrong"),
+        ({"type": "Box", "low": 0, "high": 256, "shape": [2], "dtype": "uint8"}, "is wrong"),
+        ({"type": "Discrete", "n": 0}, "is wrong"),
+        ({"type": "Dict", "spaces": [["a", {"type": "Discrete"}]]}, "lacks 'n'"),
+        ({"n": 3}, "needs a type"),
+        (3, "needs a type"),
+    ],
+)
+def test_a_wrong_hint_says_what_is_wrong(hint: Any, message: str) -> None:
+    with pytest.raises(SchemaError, match=re.escape(message)):
+        space_from_hint(hint)
+
+
+@pytest.mark.parametrize(
+    ("space", "value"),
+    [
+        (spaces.Discrete(3, start=1), 0),
+        (spaces.Discrete(3), True),
+        (spaces.MultiDiscrete([2, 2]), [0, 2]),
+        (spaces.MultiBinary(2), [0, 2]),
+        (spaces.Text(3, charset="ab"), "abc"),
+        (spaces.OneOf([spaces.Discrete(2)]), [1, 0]),
+        (spaces.OneOf([spaces.Discrete(2)]), 0),
+        (spaces.Sequence(spaces.Box(0, 1, (1,), np.float32), stack=True), 3),
+        (spaces.Dict({"a": spaces.Discrete(2)}), {"a": 0, "b": 1}),
+    ],
+    ids=str,
+)
+def test_values_outside_a_hinted_space_are_refused(space: spaces.Space[Any], value: Any) -> None:
+    with pytest.raises(SchemaError, match="expected"):
+        codec_for({"gymnasium_space": hint_for(space)}).decode(value)
