@@ -7,11 +7,11 @@ processes; executors put it in one.
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,7 @@ class EnvironmentHost:
         self.definition = definition
         self._offload = offload
         self._env: Any = None
+        self._expected = (definition.observation_cls, definition.reset_observation_cls)
 
     # --- synchronous: the environment's methods are plain functions
 
@@ -188,8 +189,8 @@ class EnvironmentHost:
             return _invalid("the action does not fit its schema", error)
         step = getattr(self._env, definition.methods.step)
         if definition.methods.step_takes_timeout:
-            return partial(step, action, timeout_s=timeout)
-        return partial(step, action)
+            return functools.partial(step, action, timeout_s=timeout)
+        return functools.partial(step, action)
 
     def _reset_call(self, payload: dict[str, Any]) -> _Call | ErrorReply:
         options = self.definition.methods.reset_options
@@ -209,7 +210,7 @@ class EnvironmentHost:
             valid.pop("seed", None)
         if not options.episode_id:
             valid.pop("episode_id", None)
-        return partial(getattr(self._env, self.definition.methods.reset), **valid)
+        return functools.partial(getattr(self._env, self.definition.methods.reset), **valid)
 
     def _read_state(self) -> Any:
         state = self._env.state
@@ -218,7 +219,7 @@ class EnvironmentHost:
     def _mcp_call(self, payload: dict[str, Any]) -> _Call | McpReply:
         handle_mcp = getattr(self._env, "handle_mcp", None)
         if handle_mcp is not None:
-            return partial(handle_mcp, payload)
+            return functools.partial(handle_mcp, payload)
         message = f"{self.definition.name} offers no MCP tools"
         error = {"code": -32601, "message": message}  # JSON-RPC 2.0: method not found
         return McpReply({"jsonrpc": "2.0", "id": payload.get("id"), "error": error})
@@ -229,7 +230,7 @@ class EnvironmentHost:
             message = f"{self.definition.name} has no {question.method}()"
             return ErrorReply(ErrorCode.EXECUTION_ERROR, message, {"missing": question.method})
         # By position, as OpenEnv's server calls them: authors give the parameters names of their own.
-        return partial(method, *question.arguments.values())
+        return functools.partial(method, *question.arguments.values())
 
     def _blocks(self, job: Job) -> bool:
         methods = self.definition.methods
@@ -263,16 +264,14 @@ class EnvironmentHost:
         return McpReply(_as_dict("handle_mcp()", plain(result)))
 
     def _outcome(self, observation: Any, method: str) -> Outcome:
-        definition = self.definition
-        expected = (definition.observation_cls, definition.reset_observation_cls)
-        if not isinstance(observation, expected):
+        if not isinstance(observation, self._expected):
             _refuse_awaitable(method, observation)
-            if not definition.lenient or not isinstance(observation, BaseModel):
-                names = " or ".join(dict.fromkeys(cls.__name__ for cls in expected))
+            if not self.definition.lenient or not isinstance(observation, BaseModel):
+                names = " or ".join(dict.fromkeys(cls.__name__ for cls in self._expected))
                 raise TypeError(f"{method}() returned {type(observation).__name__}, not {names}")
         values = dump_model(observation)
         # Only our own model's `truncated` speaks of the episode for sure: elsewhere it is the author's field.
-        truncated = values.pop("truncated") if isinstance(observation, Observation) else False
+        truncated = bool(values.pop("truncated", False)) if _is_ours(type(observation)) else False
         reward = values.pop("reward", None)
         if reward is not None and type(reward) is not float:
             reward = _number(reward, method)
@@ -294,14 +293,18 @@ class EnvironmentHost:
             case NotResetError():
                 return ErrorReply(ErrorCode.SESSION_ERROR, str(error), {"reason": Reason.NOT_RESET.value})
             case InvalidActionError():
-                return ErrorReply(
-                    ErrorCode.VALIDATION_ERROR, str(error), {"errors": [], **plain(error.details)}
-                )
+                details = {"errors": [], **_details(error)}
+                return ErrorReply(ErrorCode.VALIDATION_ERROR, str(error), details)
             case EnvError():
                 return ErrorReply(error.code, _text(error), {"type": type(error).__name__})
         what = job.op if isinstance(job, Request) else job.method
         logger.error("%s: %s() raised", self.definition.name, what, exc_info=error)
         return ErrorReply(ErrorCode.EXECUTION_ERROR, _text(error), {"type": type(error).__name__})
+
+
+@functools.cache  # asked every step, and slow for pydantic's models
+def _is_ours(cls: type) -> bool:
+    return issubclass(cls, Observation)
 
 
 def _is_cancellation(error: BaseException) -> bool:
@@ -321,6 +324,14 @@ def _text(error: BaseException) -> str:
     if len(message) > 10_000:
         message = f"{message[:10_000]}... ({len(message)} characters)"
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def _details(error: EnvError) -> dict[str, Any]:
+    try:
+        return _as_dict("details", plain(error.details))
+    except TypeError:
+        logger.exception("the details of a %s cannot be sent", type(error).__name__)
+        return {}
 
 
 def _invalid(message: str, error: ValidationError) -> ErrorReply:

@@ -54,12 +54,36 @@ def reply_message(reply: Reply | Answer) -> Message:
             return ["error", str(code), message, details]
 
 
-def read_reply(message: Any) -> Reply | Answer:
+def read_reply(message: Any, job: Job | None = None) -> Reply | Answer:
     """Read a reply, trusting nothing: a worker may be in the hands of the code it runs.
 
+    Args:
+        message: What came.
+        job: What it answers; ``None`` where only an error can be meant.
+
     Raises:
-        FrameError: It is none.
+        FrameError: It is no reply, or none to this job.
     """
+    reply = _read_any_reply(message)
+    if isinstance(job, Question):
+        fits: type | None = Answer
+    else:
+        fits = _REPLY_TYPES[job.op] if job is not None else None
+    if isinstance(reply, ErrorReply) or (fits is not None and isinstance(reply, fits)):
+        return reply
+    raise FrameError(f"not the reply that was asked for: {str(message)[:200]}")
+
+
+_REPLY_TYPES = {
+    Op.RESET: Outcome,
+    Op.STEP: Outcome,
+    Op.STATE: StateReply,
+    Op.MCP: McpReply,
+    Op.CLOSE: ErrorReply,
+}
+
+
+def _read_any_reply(message: Any) -> Reply | Answer:
     match message:
         case ["outcome", dict() as observation, None | int() | float() as reward, bool() as done,
               bool() as truncated, None | dict() as metadata]:  # fmt: skip

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, field_validator
 
+from openenv_gym.errors import InvalidActionError
 from openenv_gym.models import Action, Observation
 from openenv_gym.server.definition import define
 from openenv_gym.server.host import Answer, EnvironmentHost, Question
@@ -207,6 +208,17 @@ def test_messages_of_exceptions(error: Exception, message: str, caplog: pytest.L
     with caplog.at_level(logging.ERROR):
         assert step_to(fail).message == message
     assert any(record.exc_info for record in caplog.records), "the traceback belongs into the log"
+
+
+def test_details_that_cannot_be_sent_are_left_out() -> None:
+    def refuse() -> None:
+        raise InvalidActionError("illegal", details={"legal": ("a1", "b2")})
+
+    def refuse_badly() -> None:
+        raise InvalidActionError("illegal", details={"board": object()})
+
+    assert step_to(refuse).details == {"errors": [], "legal": ["a1", "b2"]}
+    assert step_to(refuse_badly).details == {"errors": []}
 
 
 def test_close_closes_once_and_never_a_shared_instance() -> None:

@@ -22,19 +22,38 @@ def test_jobs(job: Job, timeout: float | None) -> None:
     assert read_job(through_the_pipe(job_message(job, timeout))) == (job, timeout)
 
 
+STEP, STATE = Request(Op.STEP, {}), Request(Op.STATE)
+
+
 @pytest.mark.parametrize(
-    "reply",
+    ("job", "reply"),
     [
-        Outcome({"a": [1]}, 0.5, True, False, {"b": None}),
-        Outcome({}),
-        StateReply({"step_count": 1}),
-        McpReply({"id": 1}),
-        Answer(["train"]),
-        ErrorReply("EXECUTION_ERROR", "it broke", {"type": "ValueError"}),
+        (STEP, Outcome({"a": [1]}, 0.5, True, False, {"b": None})),
+        (Request(Op.RESET), Outcome({})),
+        (STATE, StateReply({"step_count": 1})),
+        (Request(Op.MCP), McpReply({"id": 1})),
+        (Question("list_splits"), Answer(["train"])),
+        (STEP, ErrorReply("EXECUTION_ERROR", "it broke", {"type": "ValueError"})),
+        (None, ErrorReply("FACTORY_ERROR", "it broke")),
     ],
 )
-def test_replies(reply: Reply | Answer) -> None:
-    assert read_reply(through_the_pipe(reply_message(reply))) == reply
+def test_replies(job: Job | None, reply: Reply | Answer) -> None:
+    assert read_reply(through_the_pipe(reply_message(reply)), job) == reply
+
+
+@pytest.mark.parametrize(
+    ("job", "reply"),
+    [
+        (STEP, StateReply({})),
+        (STATE, Outcome({})),
+        (STEP, Answer(1)),
+        (Question("x"), Outcome({})),
+        (None, Answer(1)),
+    ],
+)
+def test_a_reply_to_another_question_is_refused(job: Job | None, reply: Reply | Answer) -> None:
+    with pytest.raises(pipe.FrameError, match="not the reply that was asked for"):
+        read_reply(reply_message(reply), job)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +73,7 @@ def test_replies(reply: Reply | Answer) -> None:
 )
 def test_a_worker_is_not_trusted(message: Any) -> None:
     with pytest.raises(pipe.FrameError, match="not a reply"):
-        read_reply(message)
+        read_reply(message, STEP)
 
 
 def test_what_is_no_job_is_refused() -> None:

@@ -51,12 +51,13 @@ class ProcessExecutor(Executor):
             answer = await self._call(self._worker, frame, timeout)
             if answer == ["opened"]:
                 return None
-            reply = read_reply(answer)
+            failure = read_reply(answer)
         except TimeoutError:
             return open_overdue(self.definition.name, timeout)
         except (WorkerGoneError, pipe.FrameError) as error:
             return self._not_made(str(error))
-        return reply if isinstance(reply, ErrorReply) else self._not_made("its worker answered out of turn")
+        assert isinstance(failure, ErrorReply)
+        return failure
 
     async def _run(self, job: Job, timeout: float | None) -> Reply | Answer:
         worker = self._worker
@@ -68,11 +69,12 @@ class ProcessExecutor(Executor):
             text = f"{describe(job)} could not be sent to the environment: {error}"
             return ErrorReply(ErrorCode.VALIDATION_ERROR, text, {"errors": []})
         try:
-            return read_reply(await self._call(worker, frame, self.patience(job, timeout)))
+            return read_reply(await self._call(worker, frame, self.patience(job, timeout)), job)
         except TimeoutError:
             await worker.kill()
             return overdue(job, timeout)
         except (WorkerGoneError, pipe.FrameError) as error:
+            self._usable = False
             await worker.kill()
             if self._closed:
                 return refuse_closed(job)
