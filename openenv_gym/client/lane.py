@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from openenv_gym.client.balancer import Balancer, Site
 from openenv_gym.client.channel import Connector
@@ -21,6 +22,19 @@ from openenv_gym.errors import (
 from openenv_gym.wire.messages import Op, Reply, Request
 
 _RESETS_LOST = 3  # resets that may die with their server before the environment itself is suspected
+
+
+@dataclass(slots=True)
+class _Search:
+    """How far a reset has come.
+
+    Attributes:
+        waiting: A server was found and works on the reset.
+        last: Why the latest attempt failed.
+    """
+
+    waiting: bool = False
+    last: PeerError | None = None
 
 
 class Lane:
@@ -67,27 +81,27 @@ class Lane:
                 raise
 
     async def _reset_in_time(self, request: Request, timeout: float | None) -> Reply:
-        last: list[PeerError] = []
+        search = _Search()
         limit = self._open_timeout if timeout is None else timeout
         try:
             async with asyncio.timeout(limit) as deadline:
-                return await self._reset_somewhere(request, last, deadline if timeout is None else None)
+                return await self._reset_somewhere(request, search, deadline if timeout is None else None)
         except StepTimeoutError:
             raise  # the server's own deadline
         except TimeoutError:
-            if self._session.is_open:
+            if search.waiting:
                 raise StepTimeoutError(f"no reply to reset() came within {limit:g} s") from None
-            why = f": {last[-1]}" if last else ""
+            why = f": {search.last}" if search.last is not None else ""
             raise NoHealthyServerError(f"no server opened a session within {limit:g} s{why}") from None
 
     async def _reset_somewhere(
-        self, request: Request, last: list[PeerError], opening: asyncio.Timeout | None
+        self, request: Request, search: _Search, opening: asyncio.Timeout | None
     ) -> Reply:
         """Reset, on another server or another session if need be, until it works or the caller's time is up.
 
         Args:
             request: The reset.
-            last: Gets the errors on the way.
+            search: Told how far it came.
             opening: A limit on opening only, lifted while the environment resets.
         """
         losses = 0
@@ -97,11 +111,12 @@ class Lane:
                 await self._join()
                 if opening is not None:
                     opening.reschedule(None)
+                search.waiting = True
                 reply = await self._session.call(request, None)
             except StepTimeoutError:
                 raise
             except (ServerUnreachableError, CapacityError, SessionLostError) as error:
-                last.append(error)
+                search.waiting, search.last = False, error
                 losses += isinstance(error, SessionLostError)
                 if losses == _RESETS_LOST:
                     raise

@@ -1,0 +1,98 @@
+"""Which server gets the next session: the emptiest healthy one; the sick are left alone for a while."""
+
+from __future__ import annotations
+
+import pytest
+
+from openenv_gym.client.balancer import Balancer, Site
+from openenv_gym.providers.endpoint import Endpoint
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 50.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def balancer(clock: Clock, *urls: str) -> Balancer:
+    return Balancer([Endpoint(url) for url in urls], clock=clock, jitter=lambda: 0.0)
+
+
+def acquired(one: Balancer) -> Site:
+    site, pause = one.acquire()
+    assert pause == 0.0
+    return site
+
+
+def test_sessions_are_spread_evenly(clock: Clock) -> None:
+    one = balancer(clock, "a", "b", "c")
+    urls = [acquired(one).endpoint.base_url for _ in range(9)]
+    assert sorted(urls) == ["a"] * 3 + ["b"] * 3 + ["c"] * 3
+
+
+def test_who_gives_a_session_back_gets_the_next(clock: Clock) -> None:
+    one = balancer(clock, "a", "b")
+    sites = [acquired(one) for _ in range(4)]
+    one.release(sites[1])
+    assert acquired(one) is sites[1]
+
+
+def test_a_failing_server_is_avoided_until_its_pause_is_over(clock: Clock) -> None:
+    one = balancer(clock, "a", "b")
+    sick = acquired(one)
+    one.release(sick)
+    one.failed(sick)
+    well = acquired(one)
+    assert well is not sick
+    assert acquired(one) is well
+    clock.now += 60
+    assert acquired(one) is sick
+
+
+def test_pauses_grow_to_a_bound_and_end_with_success(clock: Clock) -> None:
+    one = balancer(clock, "a")
+    pauses = []
+    for _ in range(10):
+        site, pause = one.acquire()
+        pauses.append(pause)
+        one.release(site)
+        clock.now += pause
+        one.failed(site)
+    assert pauses[0] == 0.0
+    assert pauses[1:5] == pytest.approx([0.1, 0.2, 0.4, 0.8])
+    assert pauses[6:] == pytest.approx([3.2, 5.0, 5.0, 5.0])
+    one.succeeded(site)
+    assert one.acquire() == (site, 0.0)
+
+
+def test_many_lanes_failing_at_once_are_one_failure(clock: Clock) -> None:
+    one = balancer(clock, "a")
+    site = acquired(one)
+    for _ in range(100):
+        one.failed(site)
+    assert one.acquire()[1] == pytest.approx(0.1)
+
+
+def test_a_full_server_is_asked_again_soon_and_when_it_said(clock: Clock) -> None:
+    one = balancer(clock, "a")
+    site = acquired(one)
+    one.failed(site, full=True, retry_after=0.7)
+    assert one.acquire()[1] == pytest.approx(0.7)
+    for _ in range(10):
+        clock.now += 10
+        one.failed(site, full=True, retry_after=3600.0)
+    assert one.acquire()[1] == pytest.approx(1.0)
+
+
+def test_jitter_only_lengthens_a_pause(clock: Clock) -> None:
+    one = Balancer([Endpoint("a")], clock=clock, jitter=lambda: 0.5)
+    site = acquired(one)
+    one.failed(site)
+    assert one.acquire()[1] == pytest.approx(0.15)
