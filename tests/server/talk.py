@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 from websockets.sync.client import ClientConnection, connect
 
 from tests.servers import LiveServer
@@ -56,6 +58,26 @@ class Talk:
 def talk(server: LiveServer, query: str = "", **options: Any) -> Iterator[Talk]:
     with connect(server.ws_url + query, proxy=None, **options) as connection:
         yield Talk(connection)
+
+
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # httpx would load every certificate for each client
+
+
+def http_of(server: LiveServer) -> httpx.Client:
+    """Make an HTTP client that keeps cookies, as browsers and ``requests.Session`` do."""
+    return httpx.Client(base_url=server.base_url, verify=_NO_TLS, timeout=60)
+
+
+def get(server: LiveServer, path: str, **options: Any) -> httpx.Response:
+    """Send one request that remembers nothing of earlier ones, as curl does."""
+    with http_of(server) as client:
+        return client.get(path, **options)
+
+
+def post(server: LiveServer, path: str, **options: Any) -> httpx.Response:
+    """Send one request that remembers nothing of earlier ones, as curl does."""
+    with http_of(server) as client:
+        return client.post(path, **options)
 
 
 def active(server: LiveServer) -> int:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
 from openenv_gym.server import ServerSettings, create_app
 from tests.server.sample_environments import Heard, Parrot, Say, Sleeper, Sulking, Unspeakable
-from tests.server.talk import Talk, talk, wait_until_empty
+from tests.server.talk import Talk, get, http_of, talk, wait_until_empty
 from tests.servers import LiveServer
 
 SETTINGS = ServerSettings(max_frame_bytes=100_000)
@@ -177,7 +176,7 @@ def test_an_environment_that_raises(live_server, where):
             Moody.SULKS_IN = ""
             session.assert_usable()
     wait_until_empty(server)
-    assert httpx.get(f"{server.base_url}/health").json() == {"status": "healthy"}
+    assert get(server, "/health").json() == {"status": "healthy"}
     Moody.SULKS_IN = ""
     with talk(server) as session:
         session.assert_usable()
@@ -197,7 +196,7 @@ def test_an_environment_that_hangs_is_given_up_and_reported(live_server):
                     session.receive()
             if hung == 1:
                 first = Sleeper.latest
-        health = httpx.get(f"{server.base_url}/health")
+        health = get(server, "/health")
         assert (health.status_code, health.json()["status"]) == (503, "unhealthy")
         assert other.step("still here")["type"] == "observation"
         first.woken.set()
@@ -213,7 +212,7 @@ def test_an_observation_that_json_cannot_carry(live_server):
         error = session.error_of({"type": "step", "data": {"message": "surrogate"}})
         assert error["code"] == "EXECUTION_ERROR"
         session.assert_usable()
-    with httpx.Client(base_url=server.base_url) as http:
+    with http_of(server) as http:
         http.post("/reset")
         answer = http.post("/step", json={"action": {"message": "surrogate"}})
         assert (answer.status_code, answer.json()["code"]) == (500, "EXECUTION_ERROR")

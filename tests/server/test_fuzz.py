@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -52,8 +54,7 @@ class Socket:
         await self.served
 
 
-async def converse(frames: list[str | bytes]) -> None:
-    app = create_app(InlineParrot, Say, Heard)
+async def converse(app: Any, frames: list[str | bytes]) -> None:
     socket = Socket(app)
     assert (await socket.receive())["type"] == "websocket.accept"
     for frame in frames:
@@ -66,7 +67,9 @@ async def converse(frames: list[str | bytes]) -> None:
         assert (await socket.ask('{"type": "reset"}'))["type"] == "observation"
         assert (await socket.ask('{"type": "step", "data": {"message": "x"}}'))["data"]["reward"] == 1.0
     await socket.leave()
-    await app.state.sessions.drain(1)
+    closing = [session.closing for session in app.state.sessions._sessions.values()]
+    assert None not in closing
+    await asyncio.gather(*closing)
     assert app.state.sessions.active == 0
 
 
@@ -99,7 +102,14 @@ frames = st.lists(
 )
 
 
-@given(frames)
-@settings(max_examples=60, deadline=None)
-def test_no_frame_breaks_the_session(frames):
-    asyncio.run(converse(frames))
+@pytest.fixture(scope="module")
+def serve() -> Iterator[Callable[[list[str | bytes]], None]]:
+    app = create_app(InlineParrot, Say, Heard)
+    with asyncio.Runner() as runner:
+        yield lambda frames: runner.run(converse(app, frames))
+
+
+@given(frames=frames)
+@settings(max_examples=150, deadline=None)
+def test_no_frame_breaks_the_session(serve, frames):
+    serve(frames)

@@ -12,7 +12,7 @@ import pytest
 
 from openenv_gym.server import ServerSettings, create_app
 from tests.server.sample_environments import Heard, Parrot, Say, Sleeper, Sulking
-from tests.server.talk import active, talk, wait_until_empty
+from tests.server.talk import active, get, http_of, post, talk, wait_until_empty
 from tests.servers import LiveServer
 
 
@@ -40,7 +40,7 @@ def sessions(server: LiveServer) -> list[Any]:
 @pytest.fixture
 def http(parrot: LiveServer) -> Iterator[httpx.Client]:
     """A client that keeps cookies, as browsers and ``requests.Session`` do."""
-    with httpx.Client(base_url=parrot.base_url) as client:
+    with http_of(parrot) as client:
         yield client
 
 
@@ -62,12 +62,12 @@ def test_an_episode_by_cookie(http):
 
 def test_an_episode_by_header_alone(parrot):
     """As with curl: no cookies are kept between the calls."""
-    session_id = httpx.post(f"{parrot.base_url}/reset").headers["X-Session-Id"]
+    session_id = post(parrot, "/reset").headers["X-Session-Id"]
     headers = {"X-Session-Id": session_id}
-    answer = httpx.post(f"{parrot.base_url}/step", headers=headers, **step("hello"))
+    answer = post(parrot, "/step", headers=headers, **step("hello"))
     assert answer.status_code == 200
     assert answer.headers["X-Session-Id"] == session_id
-    assert httpx.get(f"{parrot.base_url}/state", headers=headers).json()["step_count"] == 1
+    assert get(parrot, "/state", headers=headers).json()["step_count"] == 1
 
 
 def test_a_reset_that_names_its_session_reuses_it(http):
@@ -82,7 +82,8 @@ def test_a_reset_that_names_its_session_reuses_it(http):
 @pytest.mark.parametrize("path", ["/step", "/state"])
 def test_naming_no_session_is_a_conflict_that_says_what_to_do(parrot, path):
     method = "GET" if path == "/state" else "POST"
-    answer = httpx.request(method, parrot.base_url + path, json={"action": {"message": "x"}})
+    with http_of(parrot) as client:
+        answer = client.request(method, path, json={"action": {"message": "x"}})
     assert answer.status_code == 409
     assert "POST /reset first" in answer.json()["detail"]
 
@@ -90,7 +91,7 @@ def test_naming_no_session_is_a_conflict_that_says_what_to_do(parrot, path):
 def test_naming_an_unknown_session(parrot):
     headers = {"X-Session-Id": "guessed"}
     for path in ("/reset", "/step"):
-        answer = httpx.post(parrot.base_url + path, headers=headers, **step("x"))
+        answer = post(parrot, path, headers=headers, **step("x"))
         assert (answer.status_code, answer.json()["code"]) == (404, "SESSION_ERROR")
 
 
@@ -112,7 +113,7 @@ def test_an_ended_session_is_gone_and_its_cookie_no_obstacle(http):
 
 def test_a_first_reset_that_fails_leaves_no_session_behind(parrot):
     for _ in range(10):
-        answer = httpx.post(f"{parrot.base_url}/reset", json={"colour": "red"})
+        answer = post(parrot, "/reset", json={"colour": "red"})
         assert answer.status_code == 422
         assert "X-Session-Id" not in answer.headers
     assert active(parrot) == 0
@@ -168,7 +169,7 @@ def test_step_after_the_end_is_a_conflict(http):
 
 
 def test_pages_of_other_sites_are_refused(parrot):
-    answer = httpx.post(f"{parrot.base_url}/reset", headers={"Origin": "http://evil.example"})
+    answer = post(parrot, "/reset", headers={"Origin": "http://evil.example"})
     assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN_ORIGIN")
 
 
@@ -176,7 +177,7 @@ def test_allowed_origins_may_read_the_session_id(live_server):
     origin = "https://play.example"
     settings = ServerSettings(allowed_origins=frozenset({origin}))
     server = live_server(create_app(Parrot, Say, Heard, settings=settings))
-    answer = httpx.post(f"{server.base_url}/reset", headers={"Origin": origin})
+    answer = post(server, "/reset", headers={"Origin": origin})
     assert answer.status_code == 200
     assert answer.headers["Access-Control-Allow-Origin"] == origin
     assert answer.headers["Access-Control-Expose-Headers"] == "X-Session-Id"
@@ -184,8 +185,8 @@ def test_allowed_origins_may_read_the_session_id(live_server):
 
 def test_http_takes_a_quarter_of_the_slots_and_says_when_to_come_again(live_server):
     server = live_server(create_app(Parrot, Say, Heard, max_concurrent_envs=8))
-    assert [httpx.post(f"{server.base_url}/reset").status_code for _ in range(2)] == [200, 200]
-    refused = httpx.post(f"{server.base_url}/reset")
+    assert [post(server, "/reset").status_code for _ in range(2)] == [200, 200]
+    refused = post(server, "/reset")
     assert (refused.status_code, refused.json()["code"]) == (503, "CAPACITY_REACHED")
     assert int(refused.headers["Retry-After"]) > 0
     with talk(server) as session:
@@ -195,7 +196,7 @@ def test_http_takes_a_quarter_of_the_slots_and_says_when_to_come_again(live_serv
 def test_http_sessions_idle_out(live_server):
     settings = ServerSettings(idle_timeout=0.2)
     server = live_server(create_app(Parrot, Say, Heard, settings=settings))
-    with httpx.Client(base_url=server.base_url) as client:
+    with http_of(server) as client:
         client.post("/reset")
         wait_until_empty(server)
         assert client.post("/step", **step("x")).status_code == 410
@@ -207,7 +208,7 @@ def test_an_environment_that_raises(live_server, where):
         SULKS_IN = where
 
     server = live_server(create_app(Moody, Say, Heard))
-    with httpx.Client(base_url=server.base_url) as client:
+    with http_of(server) as client:
         answers = {
             "init": client.post("/reset"),
             "reset": client.post("/reset"),
@@ -225,7 +226,7 @@ def test_an_environment_that_raises(live_server, where):
 
 def test_a_step_past_its_deadline_ends_the_session(live_server):
     server = live_server(create_app(Sleeper, Say, Heard))
-    with httpx.Client(base_url=server.base_url) as client:
+    with http_of(server) as client:
         client.post("/reset")
         late = client.post("/step", json={"action": {"message": "sleep"}, "timeout_s": 0.1})
         assert (late.status_code, late.json()["reason"]) == (504, "deadline")
@@ -236,7 +237,7 @@ def test_a_step_past_its_deadline_ends_the_session(live_server):
 
 def test_a_second_call_meanwhile_is_a_conflict(live_server):
     server = live_server(create_app(Sleeper, Say, Heard))
-    with httpx.Client(base_url=server.base_url, timeout=60) as client:
+    with http_of(server) as client:
         client.post("/reset")
         results: list[int] = []
         sleeping = threading.Thread(
@@ -259,7 +260,7 @@ def test_nan_travels(live_server):
             return Heard(reward=float("nan"))
 
     server = live_server(create_app(Undecided, Say, Heard))
-    with httpx.Client(base_url=server.base_url) as client:
+    with http_of(server) as client:
         client.post("/reset")
         assert math.isnan(client.post("/step", **step("x")).json()["reward"])
 
@@ -298,7 +299,7 @@ def test_an_environment_that_is_no_subclass_and_says_nothing_of_itself(live_serv
             return Heard(echo=action.message)
 
     server = live_server(create_app(Plain, Say, Heard))
-    metadata = httpx.get(f"{server.base_url}/metadata").json()
+    metadata = get(server, "/metadata").json()
     assert (metadata["name"], metadata["description"]) == ("Plain", "Nothing but the three methods.")
     with talk(server) as session:
         session.assert_usable()
@@ -309,10 +310,10 @@ def test_a_model_without_a_json_schema_is_served_all_the_same(live_server):
         handle: threading.Event | None = None
 
     server = live_server(create_app(Parrot, Say, Opaque))
-    answer = httpx.get(f"{server.base_url}/schema")
+    answer = get(server, "/schema")
     assert answer.status_code == 500
     assert "has no JSON Schema" in answer.json()["detail"]
-    assert httpx.get(f"{server.base_url}/health").status_code == 200
+    assert get(server, "/health").status_code == 200
 
 
 def test_an_unknown_path_is_404(http):

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from openenv_gym.server import create_app
 from tests.server.sample_environments import Heard, Parrot, Say
-from tests.server.talk import talk, wait_until_empty
+from tests.server.talk import post, talk, wait_until_empty
 from tests.servers import LiveServer
 
 
@@ -42,7 +41,7 @@ def toolbox() -> Iterator[LiveServer]:
 
 def call(server: LiveServer, method: str, **params: Any) -> dict[str, Any]:
     message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-    answer = httpx.post(f"{server.base_url}/mcp", json=message)
+    answer = post(server, "/mcp", json=message)
     assert answer.status_code == 200
     body = answer.json()
     assert (body["jsonrpc"], body["id"]) == ("2.0", 1)
@@ -122,6 +121,6 @@ def test_beyond_the_quota(parrot):
     ],
 )
 def test_what_is_no_request(parrot, body, code):
-    answer = httpx.post(f"{parrot.base_url}/mcp", content=body)
+    answer = post(parrot, "/mcp", content=body)
     assert answer.status_code == 200
     assert answer.json()["error"]["code"] == code

@@ -9,13 +9,14 @@ import pytest
 
 from openenv_gym.server import create_app
 from tests.server.sample_environments import Heard, Librarian, Parrot, Say
+from tests.server.talk import http_of
 from tests.servers import LiveServer
 
 
 @pytest.fixture(scope="module")
 def library() -> Iterator[httpx.Client]:
     server = LiveServer(create_app(Librarian, Say, Heard, env_name="library")).start()
-    with httpx.Client(base_url=server.base_url) as client:
+    with http_of(server) as client:
         yield client
     server.stop()
 
@@ -63,6 +64,6 @@ def test_what_cannot_be_answered(library, path, body, status):
 
 def test_an_environment_without_tasks(live_server):
     server = live_server(create_app(Parrot, Say, Heard))
-    with httpx.Client(base_url=server.base_url) as client:
+    with http_of(server) as client:
         assert client.get("/Parrot/splits").status_code == 501
         assert client.post("/parrot/num_tasks", json={"split": "train"}).status_code == 501

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -19,7 +18,7 @@ from tests.server.sample_environments import (
     Sleeper,
     Solitary,
 )
-from tests.server.talk import Talk, active, talk, wait_until, wait_until_empty
+from tests.server.talk import Talk, active, get, http_of, talk, wait_until, wait_until_empty
 from tests.servers import LiveServer
 
 
@@ -159,7 +158,7 @@ def test_a_step_that_never_ends_holds_its_slot_only_so_long(live_server):
 
 
 def test_attaching_to_an_http_session(parrot):
-    with httpx.Client(base_url=parrot.base_url) as http:
+    with http_of(parrot) as http:
         session_id = http.post("/reset", json={"episode_id": "shared"}).headers["X-Session-Id"]
         with talk(parrot, f"?session_id={session_id}") as attached:
             assert attached.step("over the socket")["data"]["observation"]["echo"] == "over the socket"
@@ -191,7 +190,7 @@ def test_attaching_to_an_unknown_session_is_an_error_and_then_a_close(parrot):
 
 
 def test_closing_an_attached_session_takes_effect_when_the_socket_lets_go(parrot):
-    with httpx.Client(base_url=parrot.base_url) as http:
+    with http_of(parrot) as http:
         session_id = http.post("/reset").headers["X-Session-Id"]
         with talk(parrot, f"?session_id={session_id}") as attached:
             close = {
@@ -213,8 +212,8 @@ def test_a_token_is_asked_for_before_the_handshake(live_server):
     assert caught.value.response.status_code == 401
     with talk(server, additional_headers={"Authorization": "Bearer s3cret"}) as session:
         session.assert_usable()
-    assert httpx.get(f"{server.base_url}/health").status_code == 200
-    assert httpx.get(f"{server.base_url}/schema").status_code == 401
+    assert get(server, "/health").status_code == 200
+    assert get(server, "/schema").status_code == 401
 
 
 def test_a_page_of_another_site_is_refused(parrot):
