@@ -106,8 +106,8 @@ class Environment(ABC, Generic[ActT, ObsT, StateT]):
         MAX_SESSIONS: How many sessions one server can bear; ``None`` leaves it to the kind of execution.
         LENIENT: Whether ``step`` before ``reset`` or after the episode's end reaches the environment.
             Tool environments want it: their clients list the tools first.
-        REQUIRES_SINGLE_THREAD_EXECUTOR: Accepted for OpenEnv's sake and without effect: one instance's methods
-            share a thread anyway, and a library that bears only one thread a process needs ``"process"``.
+        REQUIRES_SINGLE_THREAD_EXECUTOR: Accepted for OpenEnv, without effect: an instance's methods share
+            a thread anyway, and a library that bears only one thread a process needs ``"process"``.
     """
 
     SUPPORTS_CONCURRENT_SESSIONS: ClassVar[bool] = False
