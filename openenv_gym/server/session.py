@@ -67,6 +67,11 @@ class Session:
         return hashlib.sha256(self.id.encode()).hexdigest()[:10]
 
     @property
+    def detached(self) -> bool:
+        """Whether it lives without a connection: opened over HTTP or MCP, and held by no WebSocket."""
+        return self.kind is not SessionKind.WEBSOCKET and not self.attached
+
+    @property
     def busy(self) -> bool:
         """Whether a call is running."""
         return self._machine.busy

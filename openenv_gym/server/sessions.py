@@ -113,24 +113,23 @@ class SessionTable:
 
     async def _await_slot(self, kind: SessionKind) -> None:
         """Return once a slot is free; wait only for sessions that are already closing."""
-        while True:
-            if self.draining:
-                raise SessionRefused(_draining())
-            sessions = self._sessions.values()
-            if kind is not SessionKind.WEBSOCKET:
-                quota = max(1, self.capacity // 4)
-                sessions_of_quota = [session for session in sessions if not session.attached]
-                full, limit = len(sessions_of_quota) >= quota, quota
-                closing = {session.closing for session in sessions_of_quota if session.closing is not None}
-            else:
-                full, limit = False, self.capacity
-                closing = set()
-            if not full and len(sessions) < self.capacity:
+        while not self.draining:
+            rivals = self._rivals(kind)
+            if not rivals:
                 return
-            closing |= {session.closing for session in sessions if session.closing is not None}
+            closing = [session.closing for session in rivals if session.closing is not None]
             if not closing:
-                raise SessionRefused(self._capacity_error(limit))
+                raise SessionRefused(self._capacity_error(len(rivals)))
             await asyncio.wait(closing, return_when=asyncio.FIRST_COMPLETED)
+        raise SessionRefused(_draining())
+
+    def _rivals(self, kind: SessionKind) -> list[Session]:
+        """List the sessions one of which must end before another of this kind can begin."""
+        if kind is not SessionKind.WEBSOCKET:
+            detached = [session for session in self._sessions.values() if session.detached]
+            if len(detached) >= max(1, self.capacity // 4):
+                return detached
+        return list(self._sessions.values()) if len(self._sessions) >= self.capacity else []
 
     # --- finding and using ------------------------------------------------------------------------------
 
@@ -228,7 +227,7 @@ class SessionTable:
             for session in self._sessions.values()
             if session.ready
             and session.closing is None
-            and not session.attached
+            and session.detached
             and not session.busy
             and now - session.last_activity >= self._settings.idle_timeout
         ]
@@ -239,7 +238,7 @@ class SessionTable:
             self._reaper = asyncio.create_task(self._reap())
 
     def _has_detached(self) -> bool:
-        return any(not session.attached for session in self._sessions.values())
+        return any(session.detached for session in self._sessions.values())
 
     async def _reap(self) -> None:
         while self._has_detached():
@@ -293,7 +292,7 @@ class SessionTable:
     def _capacity_error(self, limit: int) -> ErrorReply:
         message = f"Server at capacity: {self.active} of {self.capacity} sessions are open"
         if limit < self.capacity:
-            message += f" and all {limit} slots for sessions without a connection are taken"
+            message += f", among them all {limit} that may be without a connection"
         details = {
             "active_sessions": self.active,
             "max_sessions": self.capacity,

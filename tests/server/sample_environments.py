@@ -61,7 +61,9 @@ class Librarian(Parrot):
     def get_task(self, split: str, index: int) -> Any:
         return self.list_tasks(split)[index]
 
-    async def get_task_range(self, split: str, start: int | None = None, stop: int | None = None) -> list[Any]:
+    async def get_task_range(
+        self, split: str, start: int | None = None, stop: int | None = None
+    ) -> list[Any]:
         return self.list_tasks(split)[start:stop]
 
 
