@@ -11,15 +11,17 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
-from gymnasium.spaces import Box
+from gymnasium.spaces import Space
 
 from openenv_gym.errors import SchemaError
 from openenv_gym.spaces.bounds import integer_bounds, number_bounds
 from openenv_gym.spaces.container_codecs import ArrayCodec, RecordCodec, RecordField, TupleCodec
 from openenv_gym.spaces.exact_codecs import exact_codec
 from openenv_gym.spaces.hints import space_from_hint
+from openenv_gym.spaces.json_equality import json_equal
 from openenv_gym.spaces.json_text import JsonText
 from openenv_gym.spaces.json_text_codec import JsonTextCodec
+from openenv_gym.spaces.keywords import CONSTRAINTS, is_expressible, is_record
 from openenv_gym.spaces.scalar_codecs import (
     INT64,
     AbsentCodec,
@@ -41,28 +43,6 @@ MAX_DISCRETE = 2**31
 #: The field of a record that takes what its schema allows and does not name.
 EXTRAS = "additional_properties"
 
-_KNOWN = {
-    "string": {"minLength", "maxLength", "format"},
-    "boolean": set(),
-    "null": set(),
-    "integer": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "format"},
-    "number": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "format"},
-    "array": {"items", "prefixItems", "minItems", "maxItems", "uniqueItems", "shape", "dtype"},
-    "object": {"properties", "required", "additionalProperties"},
-}
-# Keywords that constrain a value; any other is somebody's annotation.
-_CONSTRAINTS = frozenset(
-    (
-        *("$ref", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "enum", "const", "type"),
-        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
-        *("minLength", "maxLength", "pattern", "format", "contentEncoding", "contentMediaType"),
-        *("items", "prefixItems", "contains", "minContains", "maxContains"),
-        *("minItems", "maxItems", "uniqueItems", "unevaluatedItems"),
-        *("properties", "required", "additionalProperties", "patternProperties", "propertyNames"),
-        *("minProperties", "maxProperties", "unevaluatedProperties"),
-        *("dependentRequired", "dependentSchemas", "dependencies"),
-    )
-)
 # Formats that admit any text: they say how to show it, or what it becomes.
 _FREE_FORMATS = frozenset({None, "binary", "multi-line", "password", "path", "textarea"})
 
@@ -161,7 +141,7 @@ class Compiler:
             if not schema["enum"]:
                 raise SchemaError(f"{path or 'schema'}: an empty enum admits no value")
             return EnumCodec(schema["enum"])
-        constraints = _CONSTRAINTS & schema.keys()
+        constraints = CONSTRAINTS & schema.keys()
         for keyword in ("anyOf", "oneOf"):
             if constraints == {keyword}:
                 return self._union(schema[keyword], path)
@@ -170,11 +150,11 @@ class Compiler:
         kind = schema.get("type")
         if isinstance(kind, list):
             return self._union([{**schema, "type": name} for name in kind], path)
-        if kind is None or constraints - {"type"} - _KNOWN.get(kind, set()):
+        if kind is None:
             return self._json_text(schema)
         if kind not in self._by_type:
             raise SchemaError(f"{path or 'schema'}: unknown type {kind!r}")
-        return self._by_type[kind](schema, path)
+        return self._by_type[kind](schema, path) if is_expressible(schema) else self._json_text(schema)
 
     def _json_text(self, schema: Schema) -> ValueCodec:
         return JsonTextCodec(JsonText(schema, self._max_text_length))
@@ -204,7 +184,7 @@ class Compiler:
         branches: list[ValueCodec] = []
         seen: list[Schema] = []
         for subschema in subschemas:
-            if subschema is False or subschema in seen:
+            if subschema is False or any(json_equal(subschema, other) for other in seen):
                 continue
             seen.append(subschema)
             branches += self._branches(subschema, path)
@@ -261,18 +241,6 @@ class Compiler:
         return self.record(schema, path) if is_record(schema) else self._json_text(schema)
 
 
-def is_record(schema: Schema) -> bool:
-    """Whether a schema is of an object with named fields, rather than of a map or something else."""
-    if not isinstance(schema, Mapping) or schema.get("type") != "object":
-        return False
-    if _CONSTRAINTS & schema.keys() - {"type"} - _KNOWN["object"]:
-        return False
-    properties = schema.get("properties")
-    if properties is None:
-        return schema.get("additionalProperties") is False
-    return set(properties).issuperset(schema.get("required", ()))
-
-
 def either(branches: list[ValueCodec]) -> ValueCodec:
     """The codec of a value that takes one of these forms."""
     return branches[0] if len(branches) == 1 else UnionCodec(branches)
@@ -283,13 +251,20 @@ def _require_range(path: str, noun: str, low: float, high: float) -> None:
         raise SchemaError(f"{path or 'schema'}: no {noun} is within [{low}, {high}]")
 
 
-def _declared_box(schema: Mapping[str, Any]) -> Box:
+def _declared_box(schema: Mapping[str, Any]) -> Space[Any]:
     """The Box of an array schema that states ``shape`` and ``dtype``, bounded as its innermost items are."""
     dtype = np.dtype(schema["dtype"])
     items = schema.get("items", {})
     while isinstance(items, Mapping) and "items" in items:
         items = items["items"]
     bounds = items if isinstance(items, Mapping) else {}
-    limits = (-math.inf, math.inf) if dtype.kind == "f" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-    low, high = bounds.get("minimum", limits[0]), bounds.get("maximum", limits[1])
-    return Box(low, high, tuple(schema["shape"]), dtype.type)
+    low, high = ("-inf", "inf") if dtype.kind == "f" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    return space_from_hint(
+        {
+            "type": "Box",
+            "low": bounds.get("minimum", low),
+            "high": bounds.get("maximum", high),
+            "shape": schema["shape"],
+            "dtype": schema["dtype"],
+        }
+    )

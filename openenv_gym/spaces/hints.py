@@ -8,6 +8,7 @@ A hint goes into a JSON Schema beside the type, on an object or on one property:
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,6 +24,8 @@ from openenv_gym.spaces.text import Text
 Hint = dict[str, Any]
 
 _INFINITIES = ("inf", "-inf")
+# A server's hint must not make a client allocate without bound (4 arrays of this size).
+_MAX_ELEMENTS = 2**26
 
 
 def hint_for(space: spaces.Space[Any]) -> Hint:
@@ -34,6 +37,10 @@ def hint_for(space: spaces.Space[Any]) -> Hint:
         SchemaError: The space has no hint (``Graph``, custom spaces).
     """
     match space:
+        case JsonText() | ArraySequence():
+            raise SchemaError(
+                f"{type(space).__name__} comes from a JSON Schema and has no gymnasium_space hint"
+            )
         case spaces.Box():
             low = _write_bound(space.low, space.bounded_below, "-inf")
             high = _write_bound(space.high, space.bounded_above, "inf")
@@ -65,8 +72,6 @@ def hint_for(space: spaces.Space[Any]) -> Hint:
             body = {"space": hint_for(space.feature_space), "stack": bool(space.stack)}
         case _:
             raise SchemaError(f"there is no gymnasium_space hint for {type(space).__name__}: {space}")
-    if isinstance(space, JsonText | ArraySequence):
-        raise SchemaError(f"there is no gymnasium_space hint for {type(space).__name__}: {space}")
     names = [name for name, kind in _KINDS.items() if isinstance(space, kind)]
     return {"type": names[0], **body}
 
@@ -92,6 +97,8 @@ def space_from_hint(hint: Mapping[str, Any]) -> spaces.Space[Any]:
 
 def _read_box(hint: Mapping[str, Any]) -> spaces.Box:
     dtype, shape = np.dtype(hint["dtype"]), tuple(hint["shape"])
+    if math.prod(shape) > _MAX_ELEMENTS:
+        raise ValueError(f"shape {shape} has more than {_MAX_ELEMENTS} elements")
     low, is_bounded_below = _read_bound(hint["low"], shape, dtype)
     high, is_bounded_above = _read_bound(hint["high"], shape, dtype)
     box = spaces.Box(low, high, shape, dtype.type)
@@ -102,7 +109,10 @@ def _read_box(hint: Mapping[str, Any]) -> spaces.Box:
 
 def _read_discrete(hint: Mapping[str, Any]) -> spaces.Discrete:
     space = spaces.Discrete(hint["n"], start=hint.get("start", 0))
-    _set_dtype(space, hint, "n", "start")
+    dtype = np.dtype(hint.get("dtype", "int64"))
+    if dtype != space.dtype:
+        # Set afterwards, because Gymnasium's constructor takes a dtype only since 1.2.
+        space.dtype, space.n, space.start = dtype, dtype.type(space.n), dtype.type(space.start)
     return space
 
 
@@ -156,7 +166,9 @@ def _read_bound(
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     if not isinstance(written, list):
         is_bounded = written not in _INFINITIES
-        value = written if is_bounded else _limit(written, dtype)
+        value = dtype.type(written if is_bounded else _limit(written, dtype))
+        if is_bounded and dtype.kind != "f" and value != written:
+            raise ValueError(f"the bound {written} is no {dtype}")
         return np.full(shape, value, dtype), np.full(shape, is_bounded)
     parts = [_read_bound(part, shape[1:], dtype) for part in written]
     if not shape or len(parts) != shape[0]:
@@ -170,15 +182,6 @@ def _limit(infinity: str, dtype: np.dtype[Any]) -> Any:
         return float(infinity)
     info = np.iinfo(dtype)
     return info.min if infinity == "-inf" else info.max
-
-
-def _set_dtype(space: Any, hint: Mapping[str, Any], *attributes: str) -> None:
-    """Give a Discrete another dtype; its constructor takes one only since Gymnasium 1.2."""
-    dtype = np.dtype(hint.get("dtype", "int64"))
-    if dtype != space.dtype:
-        space.dtype = dtype
-        for attribute in attributes:
-            setattr(space, attribute, dtype.type(getattr(space, attribute)))
 
 
 def _array_or_none(nested: Any) -> np.ndarray[Any, Any] | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from openenv_gym.spaces.compiler import is_record
 from openenv_gym.spaces.json_equality import json_equal
+from openenv_gym.spaces.keywords import is_record
 from openenv_gym.spaces.schema import Schema
 
 

@@ -38,7 +38,8 @@ from typing import Any
 from gymnasium.spaces import Space
 
 from openenv_gym.errors import InvalidActionError, OpenEnvGymError, SchemaError
-from openenv_gym.spaces.compiler import Compiler, either, is_record
+from openenv_gym.spaces.compiler import Compiler, either
+from openenv_gym.spaces.keywords import is_record
 from openenv_gym.spaces.schema import Schema, expand
 from openenv_gym.spaces.schema_merge import merged
 from openenv_gym.spaces.text import DEFAULT_MAX_LENGTH

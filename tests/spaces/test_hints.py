@@ -154,6 +154,8 @@ def test_spaces_without_a_hint_say_so(space: spaces.Space[Any]) -> None:
         ({"type": "Box", "low": [0], "high": 1, "shape": [2], "dtype": "float32"}, "not of shape (2,)"),
         ({"type": "Box", "low": 2, "high": 1, "shape": [2], "dtype": "float32"}, "is wrong"),
         ({"type": "Box", "low": 0, "high": 256, "shape": [2], "dtype": "uint8"}, "is wrong"),
+        ({"type": "Box", "low": 0.5, "high": 1, "shape": [2], "dtype": "uint8"}, "0.5 is no uint8"),
+        ({"type": "Box", "low": 0, "high": 1, "shape": [10**6, 10**6], "dtype": "uint8"}, "more than"),
         ({"type": "Discrete", "n": 0}, "is wrong"),
         ({"type": "Dict", "spaces": [["a", {"type": "Discrete"}]]}, "lacks 'n'"),
         ({"n": 3}, "needs a type"),

@@ -16,7 +16,7 @@ from openenv_gym.spaces.json_equality import json_equal
 Pair = tuple[Any, Any]
 Case = tuple[dict[str, Any], st.SearchStrategy[Pair]]
 
-quick = settings(derandomize=True, max_examples=150, deadline=None, database=None)
+quick = settings(derandomize=True, max_examples=100, deadline=None, database=None)
 
 names = st.text("abcdefxyz_.-é ", min_size=1, max_size=4)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
