@@ -78,11 +78,11 @@ class EnvClient(Generic[ActT, ObsT, StateT]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for base in getattr(cls, "__orig_bases__", ()):
+        for base in cls.__dict__.get("__orig_bases__", ()):
             origin = get_origin(base)
             if isinstance(origin, type) and issubclass(origin, EnvClient):
                 for name, argument in zip(_TYPE_ATTRIBUTES, get_args(base), strict=False):
-                    if name not in cls.__dict__ and isinstance(argument, type):
+                    if name not in cls.__dict__ and isinstance(argument, type) and argument is not Any:
                         setattr(cls, name, argument)
 
     def __init__(

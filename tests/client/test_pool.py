@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from openenv_gym.client.io_thread import io_thread
 from openenv_gym.client.pool import Result, SessionPool
 from openenv_gym.errors import (
     ClosedError,
@@ -26,6 +24,7 @@ from openenv_gym.errors import (
 from openenv_gym.providers.endpoint import Endpoint
 from openenv_gym.wire.messages import Op, Outcome, Request
 from tests.client.dialect_server import DialectServer, MemoryConnector, serving
+from tests.client.patience import wait_until
 
 RESET = Request(Op.RESET)
 LANES = 6
@@ -34,11 +33,6 @@ PATIENCE = 30.0  # seconds; only a broken pool needs them
 
 def step(**action: Any) -> Request:
     return Request(Op.STEP, action)
-
-
-@pytest.fixture
-def server() -> DialectServer:
-    return DialectServer()
 
 
 @pytest.fixture
@@ -65,8 +59,7 @@ def test_results_come_in_the_order_of_arrival(pool: SessionPool) -> None:
     order = [4, 1, 5, 0]
     for lane in order:
         pool.submit([(lane, step(say="x"))], PATIENCE)
-        while lane not in pool._ready:
-            io_thread().run(asyncio.sleep(0))
+        wait_until(lambda lane=lane: lane in pool._ready)
     assert [lane for lane, _ in pool.collect(1)] == order
 
 
@@ -108,8 +101,7 @@ def test_a_busy_lane_is_refused_before_anything_is_sent(
 
 def test_a_result_that_waits_keeps_its_lane_busy(pool: SessionPool) -> None:
     pool.submit([(0, step(say="x"))], PATIENCE)
-    while not pool._ready:
-        io_thread().run(asyncio.sleep(0))
+    wait_until(lambda: pool._ready)
     with pytest.raises(ConcurrentCallError, match="collect"):
         pool.submit([(0, step(say="y"))], PATIENCE)
     assert told(pool.collect(1)) == {0: "x"}
@@ -208,8 +200,7 @@ def test_closing_wakes_who_collects(pool: SessionPool, asynchronous: bool) -> No
 
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(collect)
-        while not pool._waiters:
-            threading.Event().wait(0.001)
+        wait_until(lambda: pool._waiters)
         pool.close()
         with pytest.raises(ClosedError):
             waiting.result(PATIENCE)
@@ -262,8 +253,7 @@ def test_an_unclosed_pool_is_reported_and_frees_its_slots(server: DialectServer)
     with pytest.warns(ResourceWarning, match="unclosed <SessionPool of 2 lanes"):
         del pool
         gc.collect()
-    while server.live:
-        io_thread().run(asyncio.sleep(0.001))
+    wait_until(lambda: server.live == 0)
 
 
 @pytest.mark.parametrize(("endpoints", "lanes"), [([], 1), ([Endpoint("a")], 0)])

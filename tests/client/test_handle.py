@@ -1,0 +1,181 @@
+"""Factories' handles, and clients that start their own server."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import gc
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from openenv_gym.client.generic_client import GenericEnvClient
+from openenv_gym.errors import (
+    ClosedError,
+    NotSupportedError,
+    ServerUnreachableError,
+    StartupError,
+    UsageError,
+)
+from openenv_gym.providers.endpoint import Endpoint, ServerSpec
+from openenv_gym.providers.provider import Provider
+from tests.client.dialect_server import DialectServer, serving
+from tests.client.patience import wait_until
+
+
+class NearbyProvider(Provider):
+    """Stands for a container engine: its "container" is a dialect server in this process."""
+
+    def __init__(self, url: str, *, fails: bool = False) -> None:
+        self.url = url
+        self.fails = fails
+        self.specs: list[ServerSpec] = []
+        self.threads: list[threading.Thread] = []
+        self.stops = 0
+        self.hold = threading.Event()
+        self.hold.set()
+
+    def start(self, spec: ServerSpec) -> Endpoint:
+        self.specs.append(spec)
+        self.threads.append(threading.current_thread())
+        if self.fails:
+            raise StartupError("it died", "last words")
+        self.hold.wait(30)
+        if self.stops:
+            raise ClosedError("stopped while it started")
+        return Endpoint(self.url, "t0ken")
+
+    def stop(self) -> None:
+        self.stops += 1
+        self.hold.set()
+
+    def logs(self) -> str:
+        return ""
+
+
+@pytest.fixture
+def provider(url: str) -> Iterator[NearbyProvider]:
+    yield NearbyProvider(url)
+
+
+async def test_awaiting_a_handle_starts_the_server(provider: NearbyProvider, server: DialectServer) -> None:
+    handle = GenericEnvClient.from_docker_image("echo-env:latest", provider, env_vars={"A": "1"})
+    assert provider.specs == []
+    client = await handle
+    assert isinstance(client, GenericEnvClient)
+    assert provider.specs == [ServerSpec(image="echo-env:latest", environ={"A": "1"})]
+    assert provider.threads != [threading.current_thread()]
+    await client.reset()
+    assert client.base_url == provider.url
+    await client.close()
+    assert (provider.stops > 0, server.live) == (True, 0)
+
+
+def test_a_handle_without_async(provider: NearbyProvider, server: DialectServer) -> None:
+    handle = GenericEnvClient.from_env("Open_Env/Echo.Env", provider=provider, message_timeout_s=5.0)
+    with handle.sync() as client:
+        assert provider.specs == [ServerSpec(image="registry.hf.space/open-env-echo-env:latest")]
+        client.reset()
+        assert server.live == 1
+    assert (provider.stops > 0, server.live) == (True, 0)
+
+
+def test_a_handle_starts_one_client(provider: NearbyProvider) -> None:
+    handle = GenericEnvClient.from_docker_image("echo-env", provider)
+    handle.sync().close()
+    with pytest.raises(UsageError, match="again"):
+        handle.sync()
+    assert len(provider.specs) == 1
+
+
+async def test_any_other_use_says_what_to_do(provider: NearbyProvider) -> None:
+    handle = GenericEnvClient.from_docker_image("echo-env", provider)
+    both = r"await.*\.sync\(\)"
+    with pytest.raises(UsageError, match=both):
+        handle.reset  # noqa: B018
+    with pytest.raises(UsageError, match=both):
+        handle.close()
+    with pytest.raises(UsageError, match=both), handle:
+        pass
+    with pytest.raises(UsageError, match=both):
+        async with handle:
+            pass
+    with pytest.raises(UsageError, match=both):
+        list(handle)
+    assert "await it" in repr(handle)
+    copy.copy(handle)
+
+
+def test_a_handle_that_is_dropped_leaves_nothing(provider: NearbyProvider) -> None:
+    handle = GenericEnvClient.from_docker_image("echo-env", provider)
+    del handle
+    gc.collect()
+    assert (provider.specs, provider.stops) == ([], 0)
+
+
+@pytest.mark.parametrize("make", [GenericEnvClient.from_docker_image, GenericEnvClient.from_env])
+def test_without_a_provider_the_way_out_is_named(make: object) -> None:
+    assert callable(make)
+    with pytest.raises(NotSupportedError, match=r"provider=.*base_url="):
+        make("openenv/echo-env")
+
+
+@pytest.mark.parametrize("name", ["echo-env", "a/b/c", "/b", "a/"])
+def test_a_space_has_an_owner_and_a_name(name: str, provider: NearbyProvider) -> None:
+    with pytest.raises(UsageError, match="owner/name"):
+        GenericEnvClient.from_env(name, provider=provider)
+
+
+async def test_a_client_with_a_provider_starts_it_on_connecting(provider: NearbyProvider) -> None:
+    client = GenericEnvClient(provider=provider, spec=ServerSpec(app="echo_env.server.app:app"))
+    assert client.base_url is None
+    assert "not started" in repr(client)
+    await client.reset()
+    await client.disconnect()
+    await client.reset()
+    child = await client.new_session()
+    await child.reset()
+    await child.close()
+    assert (len(provider.specs), provider.stops) == (1, 0)
+    await client.close()
+    assert provider.stops == 1
+
+
+def test_a_class_that_knows_its_server_needs_no_spec(provider: NearbyProvider) -> None:
+    class EchoEnv(GenericEnvClient):
+        server_app = "echo_env.server.app:app"
+
+    with EchoEnv(provider=provider).sync():
+        assert provider.specs == [ServerSpec(app="echo_env.server.app:app")]
+    with pytest.raises(UsageError, match="spec="):
+        GenericEnvClient(provider=provider)
+
+
+async def test_a_server_that_does_not_start(url: str) -> None:
+    provider = NearbyProvider(url, fails=True)
+    with pytest.raises(StartupError, match="last words"):
+        await GenericEnvClient.from_docker_image("echo-env", provider)
+    with pytest.raises(StartupError, match="last words"):
+        GenericEnvClient.from_docker_image("echo-env", provider).sync()
+
+
+def test_a_server_that_starts_and_cannot_be_reached_is_stopped() -> None:
+    with serving(DialectServer()) as url:
+        pass
+    for asynchronous in (False, True):
+        provider = NearbyProvider(url)
+        handle = GenericEnvClient.from_docker_image("echo-env", provider)
+        with pytest.raises(ServerUnreachableError):
+            asyncio.run(handle._start()) if asynchronous else handle.sync()
+        assert provider.stops > 0
+
+
+async def test_a_cancelled_start_stops_the_server(provider: NearbyProvider) -> None:
+    provider.hold.clear()
+    starting = asyncio.ensure_future(GenericEnvClient.from_docker_image("echo-env", provider)._start())
+    await asyncio.to_thread(wait_until, lambda: provider.specs)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert provider.stops > 0
