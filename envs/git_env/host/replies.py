@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -46,8 +47,12 @@ class Replies:
         }
 
     def repositories(self, repositories: Sequence[Repository]) -> list[Reply]:
-        """A list of repositories."""
-        return [self.repository(each) for each in repositories]
+        """A list of repositories, without those that are deleted meanwhile."""
+        found = []
+        for each in repositories:
+            with contextlib.suppress(FileNotFoundError):
+                found.append(self.repository(each))
+        return found
 
     def repository(self, repository: Repository) -> Reply:
         """A repository; this reads files of it."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import os
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -71,7 +71,8 @@ class Repository:
 
     def touch(self) -> None:
         """Note that a push has come in."""
-        os.utime(self.path / _RECORD)
+        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+            os.utime(self.path / _RECORD)
 
 
 @dataclass(frozen=True)
@@ -233,7 +234,7 @@ class RepositoryStore:
     async def _git(self, *arguments: str, stdin: bytes = b"") -> bytes:
         return await run_git(arguments, self.git.environ(), timeout=_SHORT_SECONDS, stdin=stdin)
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def _staged(self, new: NewRepository) -> AsyncIterator[Path]:
         """Reserve the name and lend a folder to build in, removed afterwards."""
         user_name(new.owner)

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from gitea_api_client import (
-    ApiClient,
-    ApiException,
-    Configuration,
-    CreateAccessTokenOption,
-    CreateRepoOption,
-    MigrateRepoOptions,
-    MiscellaneousApi,
-    RepositoryApi,
-    UserApi,
-)
 
 from git_env.host import GitHost, HostSettings
 from tests.envs.git.checkouts import git, make_checkout
@@ -36,10 +27,18 @@ def host(sources: Path) -> Iterator[GitHost]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def gitea() -> Any:
+    """The package ``gitea_api_client``; it takes seconds to import, so only where these tests run."""
+    return importlib.import_module("gitea_api_client")
+
+
 @pytest.fixture
-async def client(host: GitHost) -> AsyncIterator[ApiClient]:
-    configuration = Configuration(host=f"{host.url}/api/v1", username=host.username, password=host.password)
-    async with ApiClient(configuration) as opened:
+async def client(gitea: Any, host: GitHost) -> AsyncIterator[Any]:
+    configuration = gitea.Configuration(
+        host=f"{host.url}/api/v1", username=host.username, password=host.password
+    )
+    async with gitea.ApiClient(configuration) as opened:
         yield opened
 
 
@@ -49,27 +48,27 @@ def http(host: GitHost) -> Iterator[httpx.Client]:
         yield opened
 
 
-async def test_who_and_what(client: ApiClient, host: GitHost) -> None:
-    version = (await MiscellaneousApi(client).get_version()).version
+async def test_who_and_what(gitea: Any, client: Any, host: GitHost) -> None:
+    version = (await gitea.MiscellaneousApi(client).get_version()).version
     assert version is not None and version.startswith("1.")
-    user = await UserApi(client).user_get_current()
+    user = await gitea.UserApi(client).user_get_current()
     assert (user.login, user.is_admin) == (host.username, True)
 
 
-async def test_the_sample_repository(client: ApiClient, host: GitHost) -> None:
-    repository = await RepositoryApi(client).repo_get(host.username, "sample-project")
+async def test_the_sample_repository(gitea: Any, client: Any, host: GitHost) -> None:
+    repository = await gitea.RepositoryApi(client).repo_get(host.username, "sample-project")
     assert repository.clone_url == f"{host.url}/{host.username}/sample-project.git"
     assert (repository.default_branch, repository.empty, repository.private) == ("main", False, False)
-    branches = await RepositoryApi(client).repo_list_branches(host.username, "sample-project")
+    branches = await gitea.RepositoryApi(client).repo_list_branches(host.username, "sample-project")
     assert [each.name for each in branches] == ["feature/priorities", "fix/empty-list", "main", "release/1.0"]
     # The same hash in every run and on every machine.
-    main = await RepositoryApi(client).repo_get_branch(host.username, "sample-project", "main")
+    main = await gitea.RepositoryApi(client).repo_get_branch(host.username, "sample-project", "main")
     assert main.commit is not None
     assert main.commit.id == "58901bcfd6887f959ee43a16fdee8331502dd2f5"
 
 
-async def test_commits_are_paged(client: ApiClient, host: GitHost) -> None:
-    api = RepositoryApi(client)
+async def test_commits_are_paged(gitea: Any, client: Any, host: GitHost) -> None:
+    api = gitea.RepositoryApi(client)
     seen: list[str] = []
     for number in range(1, 5):
         page = await api.repo_get_all_commits_with_http_info(
@@ -90,8 +89,8 @@ async def test_commits_are_paged(client: ApiClient, host: GitHost) -> None:
     assert merge.commit.author.var_date == "2024-01-02T09:00:00+00:00"
 
 
-async def test_commits_of_a_path_a_tag_and_a_hash(client: ApiClient, host: GitHost) -> None:
-    api = RepositoryApi(client)
+async def test_commits_of_a_path_a_tag_and_a_hash(gitea: Any, client: Any, host: GitHost) -> None:
+    api = gitea.RepositoryApi(client)
     commits = await api.repo_get_all_commits(host.username, "sample-project", path="examples/shopping.txt")
     assert len(commits) == 3
     tagged = await api.repo_get_all_commits(host.username, "sample-project", sha="v1.0.0", limit=1)
@@ -101,9 +100,11 @@ async def test_commits_of_a_path_a_tag_and_a_hash(client: ApiClient, host: GitHo
     assert single.sha == tagged[0].sha
 
 
-async def test_create_get_search_delete(client: ApiClient, host: GitHost) -> None:
-    api, user = RepositoryApi(client), UserApi(client)
-    option = CreateRepoOption(name="Fresh", description="for a while", default_branch="trunk", private=True)
+async def test_create_get_search_delete(gitea: Any, client: Any, host: GitHost) -> None:
+    api, user = gitea.RepositoryApi(client), gitea.UserApi(client)
+    option = gitea.CreateRepoOption(
+        name="Fresh", description="for a while", default_branch="trunk", private=True
+    )
     created = await user.create_current_user_repo(option)
     assert (created.full_name, created.empty, created.default_branch) == (
         f"{host.username}/Fresh",
@@ -115,58 +116,58 @@ async def test_create_get_search_delete(client: ApiClient, host: GitHost) -> Non
     found = await api.repo_search(q="FRE")
     assert found.ok and [each.name for each in found.data or []] == ["Fresh"]
     assert "Fresh" in [each.name for each in await user.user_current_list_repos()]
-    with pytest.raises(ApiException) as taken:
-        await user.create_current_user_repo(CreateRepoOption(name="FRESH"))
+    with pytest.raises(gitea.ApiException) as taken:
+        await user.create_current_user_repo(gitea.CreateRepoOption(name="FRESH"))
     assert taken.value.status == 409
-    with pytest.raises(ApiException) as empty:
+    with pytest.raises(gitea.ApiException) as empty:
         await api.repo_get_all_commits(host.username, "Fresh")
     assert empty.value.status == 409
     assert await api.repo_list_branches(host.username, "Fresh") == []
     await api.repo_delete(host.username, "Fresh")
-    with pytest.raises(ApiException) as gone:
+    with pytest.raises(gitea.ApiException) as gone:
         await api.repo_get(host.username, "Fresh")
     assert gone.value.status == 404
 
 
-async def test_migrate_a_local_checkout(client: ApiClient, host: GitHost, sources: Path) -> None:
-    option = MigrateRepoOptions(
+async def test_migrate_a_local_checkout(gitea: Any, client: Any, host: GitHost, sources: Path) -> None:
+    option = gitea.MigrateRepoOptions(
         clone_addr=str(sources / "project"), repo_name="Imported", repo_owner=host.username, service="git"
     )
-    migrated = await RepositoryApi(client).repo_migrate(option)
+    migrated = await gitea.RepositoryApi(client).repo_migrate(option)
     assert (migrated.name, migrated.default_branch, migrated.original_url) == ("Imported", "main", "")
-    commits = await RepositoryApi(client).repo_get_all_commits(host.username, "Imported")
+    commits = await gitea.RepositoryApi(client).repo_get_all_commits(host.username, "Imported")
     assert commits[0].sha == git("rev-parse", "HEAD", cwd=sources / "project")
-    with pytest.raises(ApiException) as taken:
-        await RepositoryApi(client).repo_migrate(option)
+    with pytest.raises(gitea.ApiException) as taken:
+        await gitea.RepositoryApi(client).repo_migrate(option)
     assert taken.value.status == 409
-    await RepositoryApi(client).repo_delete(host.username, "Imported")
+    await gitea.RepositoryApi(client).repo_delete(host.username, "Imported")
 
 
-async def test_tokens(client: ApiClient, host: GitHost) -> None:
-    option = CreateAccessTokenOption(name="reader", scopes=["read:repository"])
-    token = await UserApi(client).user_create_token(host.username, option)
+async def test_tokens(gitea: Any, client: Any, host: GitHost) -> None:
+    option = gitea.CreateAccessTokenOption(name="reader", scopes=["read:repository"])
+    token = await gitea.UserApi(client).user_create_token(host.username, option)
     assert token.sha1 is not None
-    assert [each.sha1 for each in await UserApi(client).user_get_tokens(host.username)] == [""]
-    configuration = Configuration(
+    assert [each.sha1 for each in await gitea.UserApi(client).user_get_tokens(host.username)] == [""]
+    configuration = gitea.Configuration(
         host=f"{host.url}/api/v1",
         api_key={"AuthorizationHeaderToken": token.sha1},
         api_key_prefix={"AuthorizationHeaderToken": "token"},
     )
-    another = CreateAccessTokenOption(name="another", scopes=["all"])
-    async with ApiClient(configuration) as reader:
-        await RepositoryApi(reader).repo_get(host.username, "sample-project")
+    another = gitea.CreateAccessTokenOption(name="another", scopes=["all"])
+    async with gitea.ApiClient(configuration) as reader:
+        await gitea.RepositoryApi(reader).repo_get(host.username, "sample-project")
         for forbidden in (
-            UserApi(reader).user_get_current(),
-            UserApi(reader).create_current_user_repo(CreateRepoOption(name="x")),
-            RepositoryApi(reader).repo_delete(host.username, "sample-project"),
-            UserApi(reader).user_create_token(host.username, another),
+            gitea.UserApi(reader).user_get_current(),
+            gitea.UserApi(reader).create_current_user_repo(gitea.CreateRepoOption(name="x")),
+            gitea.RepositoryApi(reader).repo_delete(host.username, "sample-project"),
+            gitea.UserApi(reader).user_create_token(host.username, another),
         ):
-            with pytest.raises(ApiException) as refusal:
+            with pytest.raises(gitea.ApiException) as refusal:
                 await forbidden
             assert refusal.value.status == 403
-        await UserApi(client).user_delete_access_token(host.username, "reader")
-        with pytest.raises(ApiException) as revoked:
-            await RepositoryApi(reader).repo_get(host.username, "sample-project")
+        await gitea.UserApi(client).user_delete_access_token(host.username, "reader")
+        with pytest.raises(gitea.ApiException) as revoked:
+            await gitea.RepositoryApi(reader).repo_get(host.username, "sample-project")
         assert revoked.value.status == 401
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,6 +113,15 @@ def test_the_sources_configuration_runs_nothing(host: GitHost, tmp_path: Path) -
     hosted = host.import_repository(checkout)
     assert "refs/heads/main" in refs(hosted.path)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_a_checkout_of_another_user(host: GitHost, tmp_path: Path) -> None:
+    """git itself refuses it ("dubious ownership"); here the one who imports has decided."""
+    checkout = make_checkout(tmp_path / "theirs")
+    for path in (checkout, *checkout.rglob("*")):
+        os.chown(path, 12345, 12345, follow_symlinks=False)
+    assert "refs/heads/main" in refs(host.import_repository(checkout).path)
 
 
 def test_a_name_is_taken_once(host: GitHost, tmp_path: Path) -> None:

@@ -238,7 +238,7 @@ class TestStalledRequests:
     def test_the_deadline_and_the_bound_on_processes(
         self, stalled: Callable[[GitHost], socket.socket]
     ) -> None:
-        limits = HostLimits(git_seconds=1.5, git_processes=1, queue_seconds=0.1)
+        limits = HostLimits(git_seconds=1.0, git_processes=1, queue_seconds=0.1)
         with GitHost(settings=HostSettings(limits=limits)) as host:
             connection = stalled(host)
             wait_until(lambda: backends())
