@@ -61,6 +61,9 @@ class Helper:
         self.paths = PathMap(spec, mounted=mechanism == "bubblewrap", private=private)
         self.connection, theirs = socket.socketpair()
         try:
+            for mount in spec.mounts:
+                if mount.writable:
+                    self.identity.take_over(mount.source)
             with theirs:
                 self._process = self._start(spec, theirs)
             _helpers.add(self)

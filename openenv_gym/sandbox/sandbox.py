@@ -250,7 +250,7 @@ class Sandbox:
     def _processes_besides(self) -> int:
         """What else the kernel counts against the programs' process limit."""
         if self.mechanism == "bubblewrap" or self._helper.identity.own:
-            return 1  # the helper
+            return 2  # the helper and the process that it keeps ready
         return tasks_of_this_user()
 
     def _ask_about(self, pid: int, operation: str) -> int | None:

@@ -23,7 +23,8 @@ class Mount:
         source: The host's folder.
         target: Absolute path under which the sandbox's owner, and programs where the mechanism has mounts,
             know it.
-        writable: Whether programs may change it.
+        writable: Whether programs may change it. A root owner's folder is given to the sandbox's own user
+            (itself, not what is below: see `Sandbox.adopt`).
     """
 
     source: Path

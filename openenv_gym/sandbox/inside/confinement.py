@@ -27,13 +27,15 @@ def confine(config: dict[str, Any]) -> None:
         os.setgroups([])
         os.setresgid(config["gid"], config["gid"], config["gid"])
         os.setresuid(config["uid"], config["uid"], config["uid"])
+        kernel.drop_capabilities()
     # Programs run as this process's user; without a core dump's rights they cannot touch its memory.
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     if config["landlock"] is not None:
         wanted = config["landlock"]
         landlock.restrict(wanted["rules"], version=wanted["abi"], network=wanted["network"])
     if config["sockets"] is not None:
-        seccomp.install(filters.for_sandbox(sockets=config["sockets"]))
+        abi = config["landlock"]["abi"] if config["landlock"] else None
+        seccomp.install(filters.for_sandbox(sockets=config["sockets"], landlock_abi=abi))
         _verify(config)
 
 
@@ -46,13 +48,13 @@ def _verify(config: dict[str, Any]) -> None:
         raise ConfinementError("programs would run as root")
     if config["uid"] is not None and os.getresuid() != (config["uid"],) * 3:
         raise ConfinementError(f"the user is {os.getresuid()}, not {config['uid']}")
-    if kernel.effective_capabilities() != 0:
+    if kernel.capabilities() != 0:
         raise ConfinementError("capabilities are left")
-    for rule in config["reachable"]:
+    for place in config["reachable"]:
         try:
-            os.close(os.open(rule, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+            os.close(os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         except OSError as error:
             raise ConfinementError(
-                f"{rule} cannot be read by uid {os.getuid()} ({error.strerror}): give it to the sandbox with"
-                " Sandbox.adopt() or make it and the folders above it readable"
+                f"{place} cannot be read by the sandbox's user {os.getuid()} ({error.strerror}):"
+                " make it readable for others, and the folders above it searchable"
             ) from error

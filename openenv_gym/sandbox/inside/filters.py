@@ -14,6 +14,8 @@ _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15
 _AF_NETLINK = 16
 _IOPRIO_WHO_PROCESS = 1
+_WORD = 0xFFFFFFFF
+_BY_PROCESS = ("prlimit64", "sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr")
 
 _KERNEL_DOORS = (
     # other processes' memory
@@ -38,20 +40,21 @@ _KERNEL_DOORS = (
 # Programs ask for these first and fall back when the kernel is "too old".
 _PRETEND_MISSING = ("clone3", "io_uring_setup", "memfd_create", "memfd_secret")
 
-_METADATA_BY_PATH = (
+_METADATA = (
      "chown", "fchown", "lchown", "fchownat", "utime", "utimes", "futimesat", "setxattr",
     "lsetxattr", "fsetxattr", "setxattrat", "removexattr", "lremovexattr", "fremovexattr",
     "removexattrat", "file_setattr",
 )  # fmt: skip
 
 
-def for_sandbox(*, sockets: str) -> list[Refuse]:
+def for_sandbox(*, sockets: str, landlock_abi: int | None) -> list[Refuse]:
     """What is refused to the helper and to every program.
 
     Args:
         sockets: ``"internet"`` (TCP, UDP, Unix and netlink sockets can be made; a network namespace says what
             they reach) or ``"none"`` (only socket pairs: where no namespace stands between a Unix
             socket of the host and the program).
+        landlock_abi: What Landlock covers by itself; None where mounts confine.
     """
     rules = [Refuse(call) for call in _KERNEL_DOORS]
     rules += [Refuse(call, errno.ENOSYS) for call in _PRETEND_MISSING]
@@ -64,40 +67,47 @@ def for_sandbox(*, sockets: str) -> list[Refuse]:
         rules.append(Refuse("socket", errno.EAFNOSUPPORT, argument=0, values=families, unless=True))
     else:
         rules.append(Refuse("socket", errno.EACCES))
-    return rules
-
-
-def for_shared_user(landlock_abi: int, pid: int) -> list[Refuse]:
-    """What is refused besides where programs run under Landlock as the owner's own user.
-
-    Args:
-        landlock_abi: What this kernel's Landlock covers by itself.
-        pid: The program's process id, to which it may send signals.
-    """
-    # Landlock has no right for metadata. Git dies when chmod fails, so that one pretends success.
-    rules = [Refuse(call) for call in _METADATA_BY_PATH]
-    rules += [Refuse(call, 0) for call in ("chmod", "fchmod", "fchmodat", "fchmodat2")]
-    rules.append(Refuse("utimensat", argument=1, values=(0,), unless=True))
-    # The group is how all of a program's processes are found and killed at once.
-    rules += [Refuse("setsid"), Refuse("setpgid")]
-    # Calls that take another process's id.
-    others = ("prlimit64", "sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr")
-    rules += [Refuse(call, argument=0, values=(0,), unless=True) for call in others]
+    # Calls that take another process's id, 0 being one's own.
+    rules += [Refuse(call, argument=0, values=(0,), unless=True) for call in _BY_PROCESS]
     rules += [Refuse(call, argument=1, values=(0,), unless=True) for call in ("setpriority", "ioprio_set")]
     # "Everything of this user" is told from "me" by the first argument only.
     rules.append(Refuse("setpriority", argument=0, values=(os.PRIO_PROCESS,), unless=True))
     rules.append(Refuse("ioprio_set", argument=0, values=(_IOPRIO_WHO_PROCESS,), unless=True))
-    if landlock_abi < 3:
+    if landlock_abi is not None and landlock_abi < 3:
         rules.append(Refuse("truncate"))
         rules.append(Refuse("openat2", errno.ENOSYS))
         mask = os.O_TRUNC | os.O_ACCMODE
         rules.append(Refuse("open", argument=1, mask=mask, values=(os.O_TRUNC,)))
         rules.append(Refuse("openat", argument=2, mask=mask, values=(os.O_TRUNC,)))
-    if landlock_abi < 6:
-        rules.append(Refuse("kill", argument=0, values=(0, pid), unless=True))
-        rules.append(Refuse("tgkill", argument=0, values=(pid,), unless=True))
-        rules += [
-            Refuse(call) for call in ("tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal")
-        ]
+    return rules
+
+
+def for_program(*, shares_user: bool, landlock_abi: int, helper: int, helper_group: int) -> list[Refuse]:
+    """What is refused to programs under Landlock besides, and not to the helper: for the calling process.
+
+    Args:
+        shares_user: Programs run as the owner's own user.
+        landlock_abi: What Landlock covers by itself.
+        helper: The helper's process id; it has the programs' user.
+        helper_group: The helper's process group.
+    """
+    if shares_user and landlock_abi < 6:
+        mine = os.getpid()
+        rules = [Refuse("kill", argument=0, values=(0, mine), unless=True)]
+        rules.append(Refuse("tgkill", argument=0, values=(mine,), unless=True))
+        rules += [Refuse(call) for call in ("tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")]
         rules.append(Refuse("fcntl", argument=1, values=(_F_SETOWN, _F_SETSIG, _F_SETOWN_EX)))
+    else:
+        everybody = (helper, -1 & _WORD, -helper_group & _WORD)
+        rules = [Refuse("kill", argument=0, values=everybody)]
+        single = ("tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
+        rules += [Refuse(call, argument=0, values=(helper,)) for call in single]
+    rules.append(Refuse("pidfd_send_signal"))
+    if shares_user:
+        # Landlock has no right for metadata. Git dies when chmod fails, so that one pretends success.
+        rules += [Refuse(call) for call in _METADATA]
+        rules += [Refuse(call, 0) for call in ("chmod", "fchmod", "fchmodat", "fchmodat2")]
+        rules.append(Refuse("utimensat", argument=1, values=(0,), unless=True))
+        # The group is how all of a program's processes are found and killed at once.
+        rules += [Refuse("setsid"), Refuse("setpgid")]
     return rules

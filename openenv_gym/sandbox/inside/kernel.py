@@ -12,6 +12,9 @@ PR_SET_NO_NEW_PRIVS = 38
 PR_GET_NO_NEW_PRIVS = 39
 PR_GET_SECCOMP = 21
 
+# capget(2): version 3, this process.
+_CAPABILITY_HEADER = (ctypes.c_uint32 * 2)(0x20080522, 0)
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 
@@ -41,14 +44,19 @@ def syscall(name: str, number: int, *arguments: object) -> int:
     return result
 
 
-def effective_capabilities() -> int:
-    """This process's effective and permitted capabilities, as one bit mask (capget(2), version 3)."""
-    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+def capabilities() -> int:
+    """This process's effective, permitted and inheritable capabilities together, as a bit mask."""
     sets = (ctypes.c_uint32 * 6)()
-    if _libc.capget(ctypes.byref(header), ctypes.byref(sets)) < 0:
+    if _libc.capget(ctypes.byref(_CAPABILITY_HEADER), ctypes.byref(sets)) < 0:
         raise _error("capget")
-    effective, permitted = (sets[3] << 32) | sets[0], (sets[4] << 32) | sets[1]
-    return effective | permitted
+    low, high = sets[0] | sets[1] | sets[2], sets[3] | sets[4] | sets[5]
+    return low | high << 32
+
+
+def drop_capabilities() -> None:
+    """Give up every capability; a change of user leaves the inheritable ones."""
+    if _libc.capset(ctypes.byref(_CAPABILITY_HEADER), ctypes.byref((ctypes.c_uint32 * 6)())) < 0:
+        raise _error("capset")
 
 
 def _error(what: str) -> OSError:

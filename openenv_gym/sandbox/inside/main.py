@@ -6,16 +6,19 @@ import errno
 import gc
 import os
 import select
+import signal
 import socket
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from openenv_gym.sandbox.inside import filters, guard, seccomp
+from openenv_gym.sandbox.inside import filters, guard, rlimits, seccomp
 from openenv_gym.sandbox.inside.confinement import ConfinementError, confine
 from openenv_gym.sandbox.inside.files import read_file, write_file
 from openenv_gym.sandbox.inside.frames import FrameError, receive_frame, send_frame
 from openenv_gym.sandbox.inside.programs import OwnerGone, Programs
 
 _CONNECTION = 3
+_IDLE = 0.001
 
 
 class _Reply(NamedTuple):
@@ -44,8 +47,12 @@ def main() -> None:
         config["writable"],
         alone=config["alone"],
         sees_processes=config["sees_processes"],
-        before_exec=lambda: _before_exec(config),
+        before_exec=_before_exec(config),
     )
+    # Handlers, unlike Python's ignoring of these two, are not inherited by programs.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, lambda *_: None)
+    rlimits.apply_common()
     # Each program starts as a copy of this process: fewer pages to copy.
     gc.collect()
     gc.freeze()
@@ -70,15 +77,26 @@ def _take_connection() -> socket.socket:
     return socket.socket(fileno=_CONNECTION)
 
 
-def _before_exec(config: dict[str, Any]) -> None:
-    if config["shares_user"]:
-        seccomp.install(filters.for_shared_user(config["landlock"]["abi"], os.getpid()))
+def _before_exec(config: dict[str, Any]) -> Callable[[], None]:
+    """What a program's process does to itself, last before it becomes the program."""
+    if config["landlock"] is None:
+        return lambda: None
+    facts = {
+        "shares_user": config["shares_user"],
+        "landlock_abi": config["landlock"]["abi"],
+        "helper": os.getpid(),
+        "helper_group": os.getpgrp(),
+    }
+    return lambda: seccomp.install(filters.for_program(**facts))
 
 
 def _serve(connection: socket.socket, programs: Programs, max_body: int) -> None:
     while True:
         wait = programs.check_long_lived()
-        if wait is not None and not select.select([connection], [], [], wait)[0]:
+        # A caller with one request after the other must not wait for the fork.
+        if not select.select([connection], [], [], _IDLE)[0]:
+            programs.prepare()
+        if not select.select([connection], [], [], wait)[0]:
             continue
         frame = receive_frame(connection, max_body)
         if frame is None:
