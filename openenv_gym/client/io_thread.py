@@ -42,11 +42,16 @@ class IoThread:
         try:
             self.loop.run_forever()
         finally:
-            for task in (tasks := asyncio.all_tasks(self.loop)):
-                task.cancel()
-            if tasks:
-                self.loop.run_until_complete(asyncio.wait(tasks, timeout=_EXIT_TIMEOUT))
+            self._cancel_all()
             self.loop.close()
+
+    def _cancel_all(self) -> None:
+        """End every task, and those that start because others end."""
+        give_up_at = self.loop.time() + _EXIT_TIMEOUT
+        while (tasks := asyncio.all_tasks(self.loop)) and (left := give_up_at - self.loop.time()) > 0:
+            for task in tasks:
+                task.cancel()
+            self.loop.run_until_complete(asyncio.wait(tasks, timeout=left))
 
     @property
     def is_running(self) -> bool:

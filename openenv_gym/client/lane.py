@@ -29,10 +29,12 @@ class _Search:
     """How far a reset has come.
 
     Attributes:
+        until: When the time to find a server is up, on the loop's clock.
         waiting: A server was found and works on the reset.
         last: Why the latest attempt failed.
     """
 
+    until: float
     waiting: bool = False
     last: PeerError | None = None
 
@@ -81,8 +83,8 @@ class Lane:
                 raise
 
     async def _reset_in_time(self, request: Request, timeout: float | None) -> Reply:
-        search = _Search()
         limit = self._open_timeout if timeout is None else timeout
+        search = _Search(until=asyncio.get_running_loop().time() + limit)
         try:
             async with asyncio.timeout(limit) as deadline:
                 return await self._reset_somewhere(request, search, deadline if timeout is None else None)
@@ -108,7 +110,7 @@ class Lane:
         while True:
             limit = opening.when() if opening is not None else None
             try:
-                await self._join()
+                await self._join(search)
                 if opening is not None:
                     opening.reschedule(None)
                 search.waiting = True
@@ -128,7 +130,7 @@ class Lane:
             if opening is not None:
                 opening.reschedule(limit)
 
-    async def _join(self) -> None:
+    async def _join(self, search: _Search) -> None:
         """Have an open session: the one there is, or one on the site the balancer chooses."""
         if self._session.is_open:
             return
@@ -136,7 +138,9 @@ class Lane:
         site, pause = self._balancer.acquire()
         self._site = site
         if pause:
-            await asyncio.sleep(pause)
+            # Never past the middle of the time left, so that the last thing a search does is to try.
+            left = search.until - asyncio.get_running_loop().time()
+            await asyncio.sleep(min(pause, max(0.0, left / 2)))
         self._session.endpoint = site.endpoint
         await self._session.connect()
 

@@ -51,6 +51,7 @@ class Link:
         self._session: RemoteSession | None = None
         self._io: IoThread | None = None
         self._starting = threading.Lock()
+        self._making = threading.Lock()
         self._pid = os.getpid()
         self._closed = False
 
@@ -142,15 +143,14 @@ class Link:
         """Return this process's session."""
         if self._closed:
             raise ClosedError(f"{self.name} is closed; make a new one")
-        if self._session is None or self._io is not io:
-            inherited = self._session
-            session = RemoteSession(self._connector, endpoint, connect_timeout=self._connect_timeout)
-            if inherited is not None and not inherited.is_fresh:
-                session.lose(
-                    SessionLostError("the process was forked, and the session stayed with its parent")
-                )
-            self._session, self._io = session, io
-        return self._session
+        with self._making:
+            if self._session is None or self._io is not io:
+                inherited = self._session
+                session = RemoteSession(self._connector, endpoint, connect_timeout=self._connect_timeout)
+                if inherited is not None and not inherited.is_fresh:
+                    session.lose(SessionLostError("the process was forked; the session stayed in its parent"))
+                self._session, self._io = session, io
+            return self._session
 
     def _start_server(self) -> Endpoint:
         if self.endpoint is None:
