@@ -17,7 +17,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from git_env.server.mirrors import StartingPoint
+from git_env.server.mirrors import Key, StartingPoint
 from git_env.server.trusted_git import TrustedGitError
 
 logger = logging.getLogger(__name__)
@@ -25,8 +25,6 @@ logger = logging.getLogger(__name__)
 _MAX_STARTING_POINTS = 32
 _MAX_TRASH = 32
 _SOON, _SOMETIME, _LAST = range(3)
-
-Key = tuple[str, int, str | None, str | None]
 
 
 @dataclass(order=True, frozen=True)
@@ -137,11 +135,11 @@ class CheckoutPool:
                 self._jobs.put(_Job(_LAST, next(self._names)))
 
     def join(self) -> None:
-        """Wait until the thread has ended after `stop`. What is prepared is the directory owner's to remove."""
+        """Wait for the thread's end after `stop`. What is prepared is the directory owner's to remove."""
         self._worker.join()
 
     def _shelf(self, start: StartingPoint) -> _Shelf:
-        """The shelf of ``start``, marked as used last; the one not used for longest makes room."""
+        """The shelf of ``start``, as used last; the one not used for longest makes room."""
         shelf = self._shelves.setdefault(start.key, _Shelf(start))
         self._shelves.move_to_end(start.key)
         while len(self._shelves) > _MAX_STARTING_POINTS:

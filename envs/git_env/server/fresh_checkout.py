@@ -54,11 +54,12 @@ def _write_metadata(git_dir: Path, start: StartingPoint) -> None:
     _write_remote_head(git_dir, start.mirror)
     if start.commit is None:
         return
-    entry = (
-        f"{_NO_OBJECT} {start.commit} {AUTHOR_NAME} <{AUTHOR_EMAIL}> {start.mirror.newest} +0000"
-        f"\tclone: from {start.mirror.url}\n"
-    )
-    _write(git_dir / "logs" / "HEAD", entry)
+    default = start.mirror.repository.default_branch
+    who = f"{AUTHOR_NAME} <{AUTHOR_EMAIL}> {start.mirror.newest} +0000"
+    entry = f"{_NO_OBJECT} {start.commit} {who}\tclone: from {start.mirror.url}\n"
+    # What `git status` reads to say where a detached HEAD came from.
+    moved = f"{start.commit} {start.commit} {who}\tcheckout: moving from {default} to {start.name}\n"
+    _write(git_dir / "logs" / "HEAD", entry if start.branch else entry + moved)
     if start.branch:
         log = git_dir / "logs" / "refs" / "heads" / start.branch
         log.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,6 @@ from urllib.parse import quote
 
 import httpx
 
-_PAGE = 50
 _MAX_PAGES = 10_000
 _FULL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_.-]+\Z")
 
@@ -49,10 +48,20 @@ class GiteaClient:
         username: "" for anonymous access.
         password: Password or access token.
         timeout: Seconds for one request.
+        page_size: Repositories to ask for at once; Gitea gives at most 50 by default.
     """
 
-    def __init__(self, url: str, username: str = "", password: str = "", *, timeout: float = 15.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        username: str = "",
+        password: str = "",
+        *,
+        timeout: float = 15.0,
+        page_size: int = 50,
+    ) -> None:
         self.url = url
+        self._page_size = page_size
         auth = httpx.BasicAuth(username, password) if username else None
         loopback = httpx.URL(url).host in ("127.0.0.1", "localhost", "::1")
         # A redirect could carry the credentials elsewhere, a proxy cannot reach this machine's loopback.
@@ -103,7 +112,7 @@ class GiteaClient:
         """
         seen = 0
         for page in range(1, _MAX_PAGES):
-            reply = self._send("/repos/search", {"page": page, "limit": _PAGE, "sort": "alpha"})
+            reply = self._send("/repos/search", {"page": page, "limit": self._page_size, "sort": "alpha"})
             items = self._json(reply).get("data")
             if not isinstance(items, list):
                 raise GitHostError(f"{self.url} answered /repos/search without a list; is it Gitea?")

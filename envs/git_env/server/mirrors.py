@@ -20,6 +20,9 @@ _FETCH = ("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head")
 _REF_FORMAT = "%(objectname) %(objecttype) %(*objectname) %(*objecttype) %(refname)"
 
 
+Key = tuple[str, int, str | None, str | None, str]
+
+
 @dataclass(frozen=True)
 class Mirror:
     """A mirror as of its last fetch.
@@ -58,16 +61,19 @@ class StartingPoint:
         mirror: Where it comes from.
         commit: What is checked out; None in a repository without commits.
         branch: The local branch that HEAD is on; None when it is detached.
+        name: What was asked for: a branch, a tag or a commit.
     """
 
     mirror: Mirror
     commit: str | None
     branch: str | None
+    name: str
 
     @property
-    def key(self) -> tuple[str, int, str | None, str | None]:
+    def key(self) -> Key:
         """Equal for equal starting points."""
-        return (self.mirror.repository.full_name, self.mirror.generation, self.commit, self.branch)
+        mirror = self.mirror
+        return (mirror.repository.full_name, mirror.generation, self.commit, self.branch, self.name)
 
 
 class MirrorStore:
@@ -156,12 +162,12 @@ class MirrorStore:
             branch = mirror.repository.default_branch
             if branch not in mirror.heads and mirror.heads:
                 branch = min(mirror.heads)
-            return StartingPoint(mirror, mirror.heads.get(branch), branch)
+            return StartingPoint(mirror, mirror.heads.get(branch), branch, branch)
         branch = ref.removeprefix("refs/heads/").removeprefix("origin/")
         if branch in mirror.heads:
-            return StartingPoint(mirror, mirror.heads[branch], branch)
+            return StartingPoint(mirror, mirror.heads[branch], branch, branch)
         commit = self._commit(mirror, ref)
-        return None if commit is None else StartingPoint(mirror, commit, None)
+        return None if commit is None else StartingPoint(mirror, commit, None, ref)
 
     def _commit(self, mirror: Mirror, ref: str) -> str | None:
         if ref.startswith("-") or not ref.isprintable():

@@ -10,8 +10,9 @@ import re
 
 from git_env.server.command_grammar import Arguments
 from git_env.server.command_policy import ParsedCommand
+from git_env.server.mirrors import Mirror
 from git_env.server.refusal import Refusal
-from git_env.server.session_sandbox import GitResult
+from git_env.server.session_sandbox import MIRRORS, GitResult
 from git_env.server.session_workspace import SessionWorkspace, WorkingDirectory
 
 _REFSPEC = re.compile(r"\+?[\w][\w./*@{}+-]*(?::[\w][\w./*+-]*)?\Z")
@@ -90,16 +91,21 @@ def _fetch(workspace: SessionWorkspace, where: WorkingDirectory, words: list[str
         environ={"GIT_ALLOW_PROTOCOL": "file"},
     )
 
-    def shown(text: str) -> str:
-        # Git leaves ".git" off where it tells what it fetched from.
-        return text.replace(path, mirror.url).replace(
-            path.removesuffix(".git"), mirror.url.removesuffix(".git")
-        )
-
     fetch_head = workspace.read_git_file(where.checkout, _FETCH_HEAD)
-    if path.removesuffix(".git") in fetch_head:
-        workspace.write_git_file(where.checkout, _FETCH_HEAD, shown(fetch_head))
-    return GitResult(done.exit_code, shown(done.stdout), shown(done.stderr))
+    shown = _with_origin(fetch_head, path, mirror)
+    if shown != fetch_head:
+        workspace.write_git_file(where.checkout, _FETCH_HEAD, shown)
+    # What the sandbox lets through names the mirror as the mount's target, FETCH_HEAD as programs see it.
+    target = f"{MIRRORS}/{mirror.path.name}"
+    stdout, stderr = (_with_origin(text, target, mirror) for text in (done.stdout, done.stderr))
+    return GitResult(done.exit_code, stdout, stderr)
+
+
+def _with_origin(text: str, path: str, mirror: Mirror) -> str:
+    """``text`` with the origin's address for the mirror's path."""
+    # Git leaves ".git" off where it tells what it fetched from.
+    url = mirror.url
+    return text.replace(path, url).replace(path.removesuffix(".git"), url.removesuffix(".git"))
 
 
 def _rebases(workspace: SessionWorkspace, where: WorkingDirectory, arguments: Arguments, now: int) -> bool:

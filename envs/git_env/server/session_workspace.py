@@ -237,6 +237,8 @@ class SessionWorkspace:
             data = content.encode()
         except UnicodeEncodeError:
             raise Refusal("the content holds half of a surrogate pair, which is not Unicode text") from None
+        if len(data) > self._limits.file_bytes:
+            raise Refusal(f"a file may hold {self._limits.file_bytes} bytes, not {len(data)}")
         try:
             self._sandbox.write_file(shown, data, forbidden=[".git"])
         except OSError as error:
