@@ -32,17 +32,18 @@ class Interface:
 
     Args:
         schema: The body of ``/schema``.
+        lenient: Accept observations with missing and unknown fields.
 
     Attributes:
         action_space: What ``step`` takes.
         observation_space: What ``reset`` and ``step`` return.
     """
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
+    def __init__(self, schema: Mapping[str, Any], *, lenient: bool = False) -> None:
         try:
             self._action: SpaceCodec = action_codec(schema["action"])
             self._observation: SpaceCodec = observation_codec(
-                schema["observation"], schema.get("reset_observation")
+                schema["observation"], schema.get("reset_observation"), lenient=lenient
             )
         except KeyError as error:
             raise ProtocolError(f"the server's /schema has no {error} entry") from None
@@ -79,7 +80,10 @@ class Interface:
         try:
             observation = self._observation.decode(outcome.observation)
         except ValueError as error:
-            raise ProtocolError(f"the server's observation does not fit its own /schema: {error}") from error
+            raise ProtocolError(
+                f"the server's observation does not fit its own /schema: {error} (lenient=True accepts missing "
+                "and unknown fields)"
+            ) from error
         reward_given = outcome.reward is not None
         return Transition(
             observation=observation,

@@ -48,6 +48,7 @@ class LaneEngine:
         reset_timeout: Seconds a reset may take.
         step_timeout: Seconds a step may take.
         truncate_on_fault: End the lane's episode on a fault instead of raising it.
+        lenient: Accept observations with missing and unknown fields.
         copy: Hand out observations of the caller's own rather than one buffer that the next batch reuses.
     """
 
@@ -62,9 +63,10 @@ class LaneEngine:
         reset_timeout: float,
         step_timeout: float,
         truncate_on_fault: bool,
+        lenient: bool,
         copy: bool,
     ) -> None:
-        self.interface, self.pool = connect(servers, num_envs, reset_timeout)
+        self.interface, self.pool = connect(servers, num_envs, timeout=reset_timeout, lenient=lenient)
         self.autoreset_mode = autoreset_mode
         self.single_action_space: Space[Any] = self.interface.action_space
         self.single_observation_space: Space[Any] = self.interface.observation_space

@@ -42,6 +42,8 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
         step_timeout: Seconds a step may take.
         on_fault: ``"raise"`` raises what went wrong; ``"truncate"`` ends the episode instead, with the last
             observation, reward 0.0 and ``info["fault"]``.
+        lenient: For servers that do not keep to their own ``/schema``: in the observation space any field
+            may be missing, and unknown ones go into the JSON text field ``additional_properties``.
         render_mode: Only ``None``: OpenEnv servers send no frames.
 
     Raises:
@@ -64,6 +66,7 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
         reset_timeout: float = DEFAULT_RESET_TIMEOUT,
         step_timeout: float = DEFAULT_STEP_TIMEOUT,
         on_fault: OnFault = "raise",
+        lenient: bool = False,
         render_mode: str | None = None,
     ) -> None:
         check_options(on_fault, render_mode)
@@ -74,7 +77,7 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
         self._last_observation: Any = None
         self._closed = False
         self._servers = find_servers(base_url, provider, server, token=token, image=image, extra=extra)
-        self._interface, self._pool = connect(self._servers, 1, reset_timeout)
+        self._interface, self._pool = connect(self._servers, 1, timeout=reset_timeout, lenient=lenient)
         self.action_space = self._interface.action_space
         self.observation_space = self._interface.observation_space
 

@@ -46,6 +46,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         reset_timeout: Seconds a reset may take, finding a healthy server included.
         step_timeout: Seconds a step may take.
         on_fault: ``"truncate"`` or ``"raise"``.
+        lenient: Accept observations that do not fit the server's own ``/schema``; see `RemoteEnv`.
         copy: With ``False``, `reset` and `step` return one buffer that the next call overwrites.
         render_mode: Only ``None``: OpenEnv servers send no frames.
 
@@ -71,6 +72,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         reset_timeout: float = DEFAULT_RESET_TIMEOUT,
         step_timeout: float = DEFAULT_STEP_TIMEOUT,
         on_fault: OnFault = "truncate",
+        lenient: bool = False,
         copy: bool = True,
         render_mode: str | None = None,
     ) -> None:
@@ -87,6 +89,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
             reset_timeout=reset_timeout,
             step_timeout=step_timeout,
             truncate_on_fault=on_fault == "truncate",
+            lenient=lenient,
             copy=copy,
         )
         self.num_envs = num_envs

@@ -76,7 +76,9 @@ def find_servers(
     return Servers((lease.endpoint,), lease.release)
 
 
-def connect(servers: Servers, num_lanes: int, timeout: float) -> tuple[Interface, SessionPool]:
+def connect(
+    servers: Servers, num_lanes: int, *, timeout: float, lenient: bool
+) -> tuple[Interface, SessionPool]:
     """Learn the environment's spaces from a server, and make the pool of sessions; release on failure.
 
     Raises:
@@ -84,7 +86,8 @@ def connect(servers: Servers, num_lanes: int, timeout: float) -> tuple[Interface
         SchemaError: Its schema cannot become spaces.
     """
     try:
-        interface = Interface(fetch_schema(servers.endpoints[0], timeout=timeout))
+        schema = fetch_schema(servers.endpoints[0], timeout=timeout)
+        interface = Interface(schema, lenient=lenient)
         return interface, SessionPool(servers.endpoints, num_lanes=num_lanes)
     except BaseException:
         servers.release()

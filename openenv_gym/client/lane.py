@@ -137,10 +137,11 @@ class Lane:
         self._leave()
         site, pause = self._balancer.acquire()
         self._site = site
+        if pause and search.last is None:
+            # However short its time, a search asks at least once before it says that no server is healthy.
+            pause = min(pause, max(0.0, search.until - asyncio.get_running_loop().time()) / 2)
         if pause:
-            # Never past the middle of the time left, so that the last thing a search does is to try.
-            left = search.until - asyncio.get_running_loop().time()
-            await asyncio.sleep(min(pause, max(0.0, left / 2)))
+            await asyncio.sleep(pause)
         self._session.endpoint = site.endpoint
         await self._session.connect()
 

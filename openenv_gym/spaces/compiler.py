@@ -162,7 +162,7 @@ class Compiler:
     def _field(self, subschema: Schema, is_required: bool, path: str) -> RecordField:
         """A field that may be missing gets its default, or, without one, a branch for being left out."""
         branches = self._branches(subschema, path)
-        default = subschema.get("default", ABSENT) if isinstance(subschema, Mapping) else ABSENT
+        default = _default(subschema)
         if is_required:
             return RecordField(either(branches))
         codec = either(branches)
@@ -239,6 +239,18 @@ class Compiler:
 
     def _object(self, schema: Mapping[str, Any], path: str) -> ValueCodec:
         return self.record(schema, path) if is_record(schema) else self._json_text(schema)
+
+
+def _default(schema: Schema) -> Any:
+    """The value of a missing field: declared, or empty for an array.
+
+    Pydantic declares no default for ``list[...] = Field(default_factory=list)``, by far the commonest way to
+    write a list that may be empty; a branch of its own for that would only stand in every user's way.
+    """
+    if not isinstance(schema, Mapping):
+        return ABSENT
+    may_be_empty = schema.get("type") == "array" and not schema.get("minItems") and "shape" not in schema
+    return schema.get("default", [] if may_be_empty and "prefixItems" not in schema else ABSENT)
 
 
 def either(branches: list[ValueCodec]) -> ValueCodec:

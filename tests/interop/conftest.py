@@ -52,3 +52,13 @@ def any_server(request: pytest.FixtureRequest) -> LiveServer:
 def small_server(request: pytest.FixtureRequest) -> Iterator[LiveServer]:
     """Each in turn, with two slots and no other test's sessions in them."""
     yield from serve(request.param, capacity=2)
+
+
+@pytest.fixture
+def upstream_tools() -> Iterator[LiveServer]:
+    """A tool environment on OpenEnv's own server."""
+    from tests.interop.upstream_tools import app
+
+    server = LiveServer(app).start()
+    yield server
+    server.stop()

@@ -7,7 +7,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env, data_equivalence
 
 from openenv_gym import EnvClient, GenericEnvClient, RemoteEnv, RemoteVectorEnv
-from openenv_gym.errors import EnvironmentFailedError, InvalidActionError, SessionLostError
+from openenv_gym.errors import EnvironmentFailedError, InvalidActionError, ProtocolError, SessionLostError
 from tests.interop.upstream_counter import CountAction, CountObservation, CountState
 from tests.proxy import Proxy
 from tests.servers import LiveServer
@@ -96,3 +96,21 @@ def test_vector_env(any_server: LiveServer) -> None:
         assert infos["reward_given"].tolist() == [False, False, True, True]
         obs, *_ = envs.step(actions)
         assert obs["total"].tolist() == [0, 3, 0, 0]
+
+
+def test_a_server_that_breaks_its_own_schema(upstream_tools: LiveServer) -> None:
+    """OpenEnv's tool environments answer a reset with an observation that they publish no schema of."""
+    with RemoteEnv(upstream_tools.base_url) as env, pytest.raises(ProtocolError, match="lenient=True"):
+        env.reset(seed=1)
+    with RemoteEnv(upstream_tools.base_url, lenient=True) as env:
+        observation, _ = env.reset(seed=1)
+        assert env.observation_space.contains(observation)
+
+
+def test_tools_are_called_by_their_actions(upstream_tools: LiveServer) -> None:
+    with GenericEnvClient(base_url=upstream_tools.base_url).sync() as client:
+        listed = client.step({"type": "list_tools"})  # OpenEnv's clients list tools before any reset
+        assert [tool["name"] for tool in listed.observation["tools"]] == ["say"]
+        client.reset()
+        said = client.step({"type": "call_tool", "tool_name": "say", "arguments": {"message": "hé"}})
+        assert said.observation["result"]["data"] == "hé"
