@@ -41,6 +41,7 @@ if ! command -v bwrap >/dev/null; then
     install_system_packages "the sandbox for hostile commands" bubblewrap || true
 fi
 
+export UV_SYSTEM_CERTS=1 # trust what the machine trusts, as pip does: companies have authorities of their own
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 [ -x "$venv/bin/uv" ] || "$venv/bin/python" -m pip install -q --disable-pip-version-check uv
 "$venv/bin/uv" pip install -q --python "$venv/bin/python" "$@"
