@@ -96,6 +96,7 @@ class Helper:
         """Forget the helper without ending it: it belongs to the process that this one was forked from."""
         self._abandoned = True
         self.connection.close()
+        self.identity.release()
         # Else the process object complains that nobody waited for it.
         self._process.returncode = 0
 

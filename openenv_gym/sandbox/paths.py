@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from openenv_gym.errors import UsageError
@@ -49,7 +50,10 @@ class PathMap:
         Raises:
             UsageError: The host has no such place.
         """
-        target, relative = self._require(path)
+        found = self._find(self._absolute(path))
+        if found is None:
+            raise UsageError(f"{path!r} is below none of the sandbox's mounts: {', '.join(self._writable)}")
+        target, relative = found
         source = self._sources[target]
         if source is None:
             raise UsageError(f"{path!r} exists only inside the sandbox")
@@ -59,26 +63,21 @@ class PathMap:
         """The place that holds ``path``, as programs name it, and the rest of the path.
 
         Raises:
+            UsageError: It holds a null character.
             PermissionError: It is below no mount, or is to be written below a read-only one.
         """
-        try:
-            target, relative = self._require(path)
-        except UsageError as error:
-            raise PermissionError(13, str(error), path) from error
+        found = self._find(self._absolute(path))
+        if found is None:
+            raise PermissionError(errno.EACCES, "the path is below none of the sandbox's mounts", path)
+        target, relative = found
         if write and not self._writable[target]:
-            raise PermissionError(13, f"{target} is read-only", path)
+            raise PermissionError(errno.EACCES, f"{target} is read-only", path)
         return self.inside(target), relative
 
     def _absolute(self, path: str) -> str:
         if "\0" in path:
             raise UsageError("a path cannot hold a null character")
         return path if path.startswith("/") else f"{self._workdir}/{path}"
-
-    def _require(self, path: str) -> tuple[str, str]:
-        found = self._find(self._absolute(path))
-        if found is None:
-            raise UsageError(f"{path!r} is below none of the sandbox's mounts: {', '.join(self._writable)}")
-        return found
 
     def _find(self, path: str) -> tuple[str, str] | None:
         # Compared as text: what follows a target is walked inside, where `..` cannot leave the mount.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import threading
 import warnings
@@ -188,13 +189,9 @@ class Sandbox:
             SandboxError, ClosedError: As for `run`.
         """
         root, relative = self._helper.paths.split(path, write=True)
-        request = {
-            "op": "write",
-            "root": root,
-            "path": relative,
-            "forbidden": list(forbidden),
-            "limits": dataclasses.asdict(self.spec.limits),
-        }
+        if len(data) > self.spec.limits.file_bytes:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
+        request = {"op": "write", "root": root, "path": relative, "forbidden": list(forbidden)}
         self._call(request, data, _FILE_TIMEOUT, 0, path=path)
 
     # --- the end ---------------------------------------------------------------------------------------

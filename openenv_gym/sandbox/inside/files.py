@@ -132,7 +132,8 @@ class _Walk:
         except FileNotFoundError:
             if not create:
                 return None, None
-            os.mkdir(part, 0o755, dir_fd=self.directory)
+            with contextlib.suppress(FileExistsError):  # a program was quicker; look at what it made
+                os.mkdir(part, 0o755, dir_fd=self.directory)
             descriptor = os.open(part, _STEP, dir_fd=self.directory)
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
