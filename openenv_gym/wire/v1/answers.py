@@ -1,0 +1,110 @@
+"""Answers <-> kind and payload of a reply entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from openenv_gym.wire.messages import ErrorReply, McpReply, Outcome, Reply, StateReply
+from openenv_gym.wire.v1.entries import FrameError, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotReply:
+    """The reply to ``snapshot``: a name for the environment's state, valid while its session lives."""
+
+    handle: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredReply:
+    """The reply to ``restore``."""
+
+
+Answer = Reply | SnapshotReply | RestoredReply
+
+_OUTCOME, _ERROR, _GONE = Kind.OUTCOME.value, Kind.ERROR.value, Kind.GONE.value
+
+
+def lay_out(answer: Answer) -> tuple[str, Any]:
+    """Lay an answer out as the kind and the payload of a reply entry.
+
+    An outcome's last elements are left out where they say nothing: most steps send two of five.
+    """
+    match answer:
+        case Outcome(observation, reward, done, truncated, metadata):
+            if metadata is not None:
+                return _OUTCOME, (observation, reward, done, truncated, metadata)
+            if done or truncated:
+                return _OUTCOME, (observation, reward, done, truncated)
+            return _OUTCOME, (observation, reward)
+        case StateReply(data):
+            return Kind.STATE.value, data
+        case McpReply(data):
+            return Kind.MCP.value, data
+        case ErrorReply(code, message, details):
+            return _GONE if answer.ends_session else _ERROR, (str(code), message, details)
+        case SnapshotReply(handle):
+            return Kind.SNAPSHOT.value, handle
+        case RestoredReply():
+            return Kind.RESTORED.value, None
+
+
+def read_answer(kind: str, payload: Any) -> Answer | None:
+    """Read a call's answer back; ``None`` when the kind is not an answer's.
+
+    Raises:
+        FrameError: The payload is not what the kind promises.
+    """
+    if kind == _OUTCOME:
+        return _read_outcome(payload)
+    match kind, payload:
+        case ((Kind.ERROR | Kind.GONE), _):
+            return read_error(payload)
+        case Kind.STATE, dict():
+            return StateReply(payload)
+        case Kind.MCP, dict():
+            return McpReply(payload)
+        case Kind.SNAPSHOT, str():
+            return SnapshotReply(payload)
+        case Kind.RESTORED, _:
+            return RestoredReply()
+        case ((Kind.STATE | Kind.MCP | Kind.SNAPSHOT), _):
+            raise FrameError(f"a {kind} does not carry a {type(payload).__name__}")
+    return None
+
+
+def read_error(payload: Any) -> ErrorReply:
+    """Read the payload of an ``error`` or ``gone``.
+
+    Raises:
+        FrameError: It is none.
+    """
+    match payload:
+        case [str() as code, str() as message, dict() as details, *_]:
+            return ErrorReply(code, message, details)
+    raise FrameError("an error is [code, message, details]")
+
+
+def _read_outcome(payload: Any) -> Outcome:
+    if type(payload) is list and len(payload) == 2:  # most steps
+        observation, reward = payload
+        if type(observation) is dict and (type(reward) is float or reward is None):
+            return Outcome(observation, reward)
+    try:
+        body = msgspec.convert(payload, _OutcomeBody)
+        if body.reward is not None:
+            float(body.reward)
+    except (msgspec.ValidationError, OverflowError) as error:
+        raise FrameError(f"an outcome is [observation, reward, done, truncated, metadata]: {error}") from None
+    return Outcome(body.observation, body.reward, body.done, body.truncated, body.metadata)
+
+
+class _OutcomeBody(msgspec.Struct, array_like=True):
+    observation: dict[str, Any]
+    reward: int | float | None
+    done: bool = False
+    truncated: bool = False
+    metadata: dict[str, Any] | None = None

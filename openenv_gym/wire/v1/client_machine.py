@@ -1,0 +1,432 @@
+"""A client's sessions at one server, over successive connections.
+
+Frames, the time and the I/O's wishes go in; events and frames come out. The I/O connects, and connects again
+with pauses of its own choosing; what is sent again then, and what is lost, is decided here. Its turn is: feed
+what came, act on `take_events`, send what `next_frame` makes. All times are seconds of one clock, whose zero
+means nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Any
+
+from openenv_gym.errors import (
+    ClosedError,
+    ConcurrentCallError,
+    NotSupportedError,
+    OpenEnvGymError,
+    ServerUnreachableError,
+    SessionLostError,
+    StepTimeoutError,
+)
+from openenv_gym.wire.faults import error_from_reply
+from openenv_gym.wire.v1.answers import read_answer, read_error
+from openenv_gym.wire.v1.client_events import (
+    Closed,
+    Draining,
+    Event,
+    Gone,
+    Greeted,
+    Opened,
+    Ponged,
+    Replied,
+)
+from openenv_gym.wire.v1.codecs import Codec, Frame
+from openenv_gym.wire.v1.entries import (
+    CONTROL,
+    Call,
+    FrameError,
+    Greeting,
+    Kind,
+    ReplyEntry,
+    Verb,
+    read_greeting,
+)
+from openenv_gym.wire.v1.frame_writer import FrameLimits, FrameWriter
+from openenv_gym.wire.v1.tracked_session import Phase, TrackedSession
+
+_MIN_LIMITS = FrameLimits(16 * 2**20, 2**14)  # before the first greeting
+_NEED_FEATURE = {Call.SNAPSHOT: "snapshot", Call.RESTORE: "snapshot"}
+
+
+class _Link(Enum):
+    DOWN = auto()
+    AWAITING_GREETING = auto()
+    UP = auto()
+
+
+class ClientMachine:
+    """The client's half of the dialect.
+
+    Args:
+        codec: The encoding, the same for every connection.
+        patience: Seconds beyond a call's own time, or beyond the lease without a connection, after which an
+            answer is no longer expected.
+        new_id: Makes session ids, which must be unguessable.
+
+    Attributes:
+        greeting: The terms of the server last connected to; ``None`` before the first.
+    """
+
+    def __init__(
+        self,
+        codec: Codec,
+        *,
+        patience: float = 10.0,
+        new_id: Callable[[], str] = lambda: secrets.token_urlsafe(24),
+    ) -> None:
+        self.greeting: Greeting | None = None
+        self._codec = codec
+        self._patience = patience
+        self._new_id = new_id
+        self._limits = _MIN_LIMITS
+        self._link = _Link.DOWN
+        self._down_since: float | None = None
+        self._sessions: dict[str, TrackedSession] = {}
+        self._events: list[Event] = []
+        self._urgent: deque[bytes] = deque()  # closes, resumes and pings: not held back by the window
+        self._calls: deque[tuple[TrackedSession, int]] = deque()
+        self._unanswered_bytes = 0
+        self._check_at: float | None = None  # no deadline is earlier
+
+    # --- connections -----------------------------------------------------------------------------------
+
+    def connected(self) -> None:
+        """Report that a connection stands and the codec's subprotocol is agreed; the server greets first."""
+        assert self._link is _Link.DOWN, "disconnected() comes before another connected()"
+        self._link = _Link.AWAITING_GREETING
+
+    def disconnected(self, now: float) -> None:
+        """Report that the connection, or the attempt at one, is over. Sessions wait for the next."""
+        self._link = _Link.DOWN
+        if self._down_since is None and self.greeting is not None:
+            self._down_since = now
+            self._check_by(now + self._outage_limit)
+        self._urgent.clear()
+        self._calls.clear()
+        self._unanswered_bytes = 0
+        for session in self._sessions.values():
+            session.sent = False
+
+    def receive(self, now: float, frame: Frame) -> None:
+        """Take a server's frame.
+
+        Raises:
+            FrameError: It breaks the protocol: close the connection, and `abandon` the sessions.
+        """
+        for entry in self._codec.decode_replies(frame):
+            session = self._sessions.get(entry.session)
+            if session is not None and self._link is _Link.UP:
+                self._take(session, entry)
+            elif self._link is _Link.AWAITING_GREETING:
+                self._greet(now, read_greeting(entry))
+            elif entry.session == CONTROL:
+                self._take_notice(entry)
+            # else: the late answer to a session that is forgotten
+
+    def take_events(self) -> list[Event]:
+        """Take what happened, in order."""
+        events, self._events = self._events, []
+        return events
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a connection stands and the server has greeted."""
+        return self._link is _Link.UP
+
+    # --- sessions --------------------------------------------------------------------------------------
+
+    def open(
+        self,
+        now: float,
+        timeout: float,
+        *,
+        parent: str | None = None,
+        snapshot: str | None = None,
+    ) -> str:
+        """Open a session; `Opened` or `Gone` follows. May be called without a connection.
+
+        Args:
+            now: The time.
+            timeout: Seconds it may take, waiting for a slot included.
+            parent: The session to fork from.
+            snapshot: That session's snapshot to start from.
+
+        Returns:
+            The session's id.
+
+        Raises:
+            NotSupportedError: The server offers no forks.
+        """
+        payload = None
+        if parent is not None:
+            self._require("fork")
+            payload = {"parent": parent, "snapshot": snapshot}
+        session_id = self._new_id()
+        entry = self._codec.encode((session_id, 0, Verb.OPEN.value, payload, timeout))
+        session = TrackedSession(session_id, entry, now + timeout + self._patience)
+        self._sessions[session_id] = session
+        self._enqueue(session)
+        return session_id
+
+    def call(
+        self, now: float, session_id: str, op: str, payload: dict[str, Any], timeout: float | None = None
+    ) -> None:
+        """Start a call; `Replied` or `Gone` follows. May be called without a connection.
+
+        Args:
+            now: The time.
+            session_id: A session that is open.
+            op: A `Call`, or the equal ``messages.Op``.
+            payload: Its arguments.
+            timeout: Seconds it may take; ``None`` leaves that to the server.
+
+        Raises:
+            ClosedError: There is no such open session.
+            ConcurrentCallError: Its last call is not answered yet.
+            NotSupportedError: The server does not offer this.
+            TypeError: A value in the payload has no form on the wire; nothing was sent.
+            ValueError: The payload is too large, contains itself, or holds text that is not Unicode;
+                nothing was sent.
+        """
+        session = self._sessions.get(session_id)
+        if session is None or session.phase is Phase.CLOSING:
+            raise ClosedError(f"{op}() on a session that is not open")
+        if session.phase is not Phase.IDLE:
+            raise ConcurrentCallError(f"{op}() before the session's {session.op}() was answered")
+        if op in _NEED_FEATURE:
+            self._require(_NEED_FEATURE[Call(op)])
+        entry = self._codec.encode((session_id, session.seq + 1, str(op), payload, timeout))
+        if len(entry) > self._limits.max_entry_bytes:
+            raise ValueError(
+                f"the request takes {len(entry)} bytes, and the server accepts {self._limits.max_entry_bytes}"
+            )
+        assert self.greeting is not None
+        limit = self.greeting.step_timeout
+        allowed = limit if timeout is None or timeout > limit else timeout
+        session.deadline = now + allowed + self._patience
+        session.seq += 1
+        session.op, session.entry, session.phase, session.sent = op, entry, Phase.BUSY, False
+        self._enqueue(session)
+
+    def close(self, session_id: str) -> None:
+        """End a session, even while a call runs, whose answer is not reported any more; `Closed` follows.
+
+        Without effect on a session that is over.
+        """
+        session = self._sessions.get(session_id)
+        if session is None or session.phase is Phase.CLOSING:
+            return
+        if session.known:
+            self._say_goodbye(session)
+        else:
+            del self._sessions[session_id]
+            self._events.append(Closed(session_id))
+
+    def ping(self, payload: Any = None) -> None:
+        """Ask for a sign of life; `Ponged` follows unless the connection ends before."""
+        if self._link is _Link.UP:
+            self._urgent.append(self._codec.encode((CONTROL, 0, Verb.PING.value, payload)))
+
+    def abandon(self, cause: OpenEnvGymError) -> None:
+        """Give every session up: no connection will ever come, or what comes makes no sense."""
+        for session in list(self._sessions.values()):
+            self._forget(session)
+            self._report_end(session, cause)
+        self._urgent.clear()
+        self._calls.clear()
+
+    @property
+    def session_count(self) -> int:
+        """Sessions that are not over."""
+        return len(self._sessions)
+
+    # --- sending ---------------------------------------------------------------------------------------
+
+    def next_frame(self) -> Frame | None:
+        """Make the next frame, which the connection can carry now; ``None`` when nothing may be sent.
+
+        Calls wait while the server's window is full: ``window_bytes`` sent and not answered.
+        """
+        if self._link is not _Link.UP:
+            return None
+        assert self.greeting is not None
+        writer = FrameWriter(self._codec, self._limits)
+        while self._urgent and not writer.is_full:
+            writer.add(self._urgent.popleft())
+        while self._calls and not writer.is_full:
+            session, seq = self._calls[0]
+            if session.is_waiting and session.seq == seq and not session.sent:
+                size = self._unanswered_bytes + len(session.entry)
+                if self._unanswered_bytes and size > self.greeting.window_bytes:
+                    break
+                self._unanswered_bytes = size
+                session.sent = session.known = True
+                writer.add(session.entry)
+            self._calls.popleft()
+        return writer.frame()
+
+    def _enqueue(self, session: TrackedSession) -> None:
+        self._check_by(session.deadline)
+        if self._link is _Link.UP:
+            self._calls.append((session, session.seq))
+
+    def _say_goodbye(self, session: TrackedSession) -> None:
+        self._settle(session)
+        session.phase = Phase.CLOSING
+        if self._link is _Link.UP:
+            self._urgent.append(self._goodbye(session))
+
+    def _goodbye(self, session: TrackedSession) -> bytes:
+        return self._codec.encode((session.id, session.seq + 1, Verb.CLOSE.value, None))
+
+    def _settle(self, session: TrackedSession) -> None:
+        """Take a request out of the window: it was answered, or its answer is not awaited any more."""
+        if session.sent:
+            self._unanswered_bytes -= len(session.entry)
+            session.sent = False
+        session.entry = b""
+
+    # --- receiving -------------------------------------------------------------------------------------
+
+    def _take(self, session: TrackedSession, entry: ReplyEntry) -> None:
+        kind = entry.kind
+        if kind == Kind.GONE:
+            if session.phase is not Phase.CLOSING:
+                reply = read_error(entry.payload)
+                self._forget(session)
+                self._events.append(Gone(session.id, error_from_reply(reply), reply))
+        elif session.phase is Phase.CLOSING:
+            if kind == Kind.CLOSED:
+                self._forget(session)
+                self._report_closed(session)
+        elif entry.seq == session.seq and session.is_waiting:
+            if session.phase is Phase.OPENING:
+                self._take_opened(session, entry)
+            elif (answer := read_answer(kind, entry.payload)) is not None:
+                self._settle(session)
+                session.phase = Phase.IDLE
+                self._events.append(Replied(session.id, answer))
+
+    def _take_opened(self, session: TrackedSession, entry: ReplyEntry) -> None:
+        if entry.kind == Kind.OPENED:
+            self._settle(session)
+            session.phase = Phase.IDLE
+            free = entry.payload
+            self._events.append(Opened(session.id, free if isinstance(free, int) else None))
+
+    def _take_notice(self, entry: ReplyEntry) -> None:
+        if entry.kind == Kind.PONG:
+            self._events.append(Ponged(entry.payload))
+        elif entry.kind == Kind.DRAINING:
+            retry_after = entry.payload.get("retry_after") if isinstance(entry.payload, dict) else None
+            self._events.append(Draining(retry_after if isinstance(retry_after, int | float) else None))
+        elif entry.kind in (Kind.ERROR, Kind.GREETING):
+            raise FrameError(f"the server sent a {entry.kind} for the connection: {str(entry.payload)[:200]}")
+
+    def _greet(self, now: float, greeting: Greeting) -> None:
+        """Take up where the last connection ended, or begin anew with another server."""
+        same = self.greeting is not None and self.greeting.instance == greeting.instance
+        restarted = self.greeting is not None and not same
+        self.greeting, self._link, self._down_since = greeting, _Link.UP, None
+        self._limits = FrameLimits(greeting.max_frame_bytes, greeting.max_entries)
+        self._events.append(Greeted(greeting, same))
+        for session in list(self._sessions.values()):
+            if restarted and session.phase is not Phase.OPENING:
+                self._forget(session)
+                self._report_end(session, _lost_with_server(session))
+            elif session.is_waiting:
+                self._calls.append((session, session.seq))
+            elif session.phase is Phase.CLOSING:
+                self._urgent.append(self._goodbye(session))
+            else:
+                self._urgent.append(self._codec.encode((session.id, session.seq, Verb.RESUME.value, None)))
+
+    # --- ends ------------------------------------------------------------------------------------------
+
+    def _forget(self, session: TrackedSession) -> None:
+        self._settle(session)
+        del self._sessions[session.id]
+
+    def _report_end(self, session: TrackedSession, cause: OpenEnvGymError) -> None:
+        """Report a fault, unless the user has closed the session and waits for just that."""
+        if session.phase is Phase.CLOSING:
+            self._report_closed(session)
+        else:
+            self._events.append(Gone(session.id, cause))
+
+    def _report_closed(self, session: TrackedSession) -> None:
+        if not session.reported:
+            self._events.append(Closed(session.id))
+
+    def _give_up(self, session: TrackedSession, cause: OpenEnvGymError) -> None:
+        """Report a session lost, and see to it that the server lets go of it too."""
+        self._report_end(session, cause)
+        session.reported = True
+        if session.known:
+            self._say_goodbye(session)
+        else:
+            self._forget(session)
+
+    def _require(self, feature: str) -> None:
+        if self.greeting is None or feature not in self.greeting.features:
+            raise NotSupportedError(f"the server's environment offers no {feature}")
+
+    # --- time ------------------------------------------------------------------------------------------
+
+    @property
+    def next_wakeup(self) -> float | None:
+        """When to call `wake` at the latest; ``None`` when there is nothing to wait for."""
+        return self._check_at
+
+    def wake(self, now: float) -> None:
+        """Give up the calls whose time is over, and everything when the connection is gone for too long.
+
+        The next wake-up is a lower bound, found by looking at every session: calls that are answered in time
+        never touch a timer.
+        """
+        if self._check_at is None or now < self._check_at:
+            return
+        self._check_at = None
+        if self._down_since is not None:
+            if now >= self._down_since + self._outage_limit:
+                self._give_up_on_server(now - self._down_since)
+            else:
+                self._check_by(self._down_since + self._outage_limit)
+        for session in list(self._sessions.values()):
+            if session.is_waiting:
+                if session.deadline <= now:
+                    self._give_up(session, _out_of_time(session))
+                else:
+                    self._check_by(session.deadline)
+
+    def _give_up_on_server(self, seconds: float) -> None:
+        for session in list(self._sessions.values()):
+            if session.phase is not Phase.OPENING and session.phase is not Phase.CLOSING:
+                cause = f"no connection to the server for {seconds:.0f} s, longer than it keeps sessions"
+                self._give_up(session, SessionLostError(cause))
+
+    @property
+    def _outage_limit(self) -> float:
+        assert self.greeting is not None
+        return self.greeting.lease + self._patience
+
+    def _check_by(self, time: float) -> None:
+        if self._check_at is None or time < self._check_at:
+            self._check_at = time
+
+
+def _lost_with_server(session: TrackedSession) -> SessionLostError:
+    if session.phase is Phase.BUSY:
+        return SessionLostError(f"the server restarted while {session.op}() ran: its outcome is unknown")
+    return SessionLostError("the server restarted, and the session went with it")
+
+
+def _out_of_time(session: TrackedSession) -> OpenEnvGymError:
+    if session.phase is Phase.OPENING:
+        return ServerUnreachableError("the server opened no session in time")
+    return StepTimeoutError(f"no reply to {session.op}() came in time: whether it ran is unknown")
