@@ -1,7 +1,7 @@
 # Two commands: `make demo` and `make test`. Both do all their own set-up.
 REPO ?= .
 PYTEST_ARGS ?=
-PROJECTS := -e .[server,cli,pettingzoo] -e envs/echo_env -e envs/git_env
+PROJECTS := -e .[server,cli] -e envs/echo_env -e envs/git_env
 SOURCES := pyproject.toml tools/setup.sh $(wildcard envs/*/pyproject.toml requirements/*.txt)
 
 .PHONY: help demo test check format lock bench clean

@@ -9,6 +9,7 @@ imports a copy, and every session works in a workspace of its own.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -20,13 +21,14 @@ from typing import Any
 
 import gymnasium
 import httpx
-from git_env import GitAction
-from git_env.host import GitHost
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 import openenv_gym  # noqa: F401 - registers the ids
+from git_env import GitAction
+from git_env.host import GitHost
+from openenv_gym.errors import StartupError
 
 TASKS = 4  # different commits that episodes start from
 
@@ -76,7 +78,11 @@ class Record:
 
 def quantile(values: list[float], q: float) -> float:
     """The q-quantile of at least one value."""
-    return statistics.quantiles(values, n=1000, method="inclusive")[round(q * 1000) - 1] if values[1:] else values[0]
+    return (
+        statistics.quantiles(values, n=1000, method="inclusive")[round(q * 1000) - 1]
+        if values[1:]
+        else values[0]
+    )
 
 
 def commits(host: GitHost, repo: str) -> list[str]:
@@ -87,10 +93,12 @@ def commits(host: GitHost, repo: str) -> list[str]:
         auth=(host.username, host.password),
         timeout=60,
     )
+    if reply.status_code == httpx.codes.CONFLICT:  # how Gitea says that a repository is empty
+        sys.exit(
+            f"{repo} has no commits yet: commit something, or name another repository (make demo REPO=...)"
+        )
     reply.raise_for_status()
     shas = [commit["sha"] for commit in reply.json()]
-    if not shas:
-        sys.exit(f"{repo} has no commits yet: commit something, or name another repository (make demo REPO=...)")
     return shas[:: max(1, len(shas) // TASKS)][:TASKS]
 
 
@@ -133,7 +141,9 @@ def run(envs: Any, repo: str, tasks: list[str], episodes: int, progress: Progres
 
 def main() -> int:
     """Import the repository, run the agents, print the table; returns 1 if anything failed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("repo", nargs="?", default=".", help="path or URL of a git repository")
     parser.add_argument("--envs", type=int, default=8, help="sessions at once")
     parser.add_argument("--episodes", type=int, default=24)
@@ -141,7 +151,11 @@ def main() -> int:
     console = Console()
     source = arguments.repo if "://" in arguments.repo else Path(arguments.repo).resolve()
     console.print(f"Importing [bold]{source}[/] into an embedded git host ...")
-    with GitHost(imports=[source]) as host:
+    with contextlib.ExitStack() as stack:
+        try:
+            host = stack.enter_context(GitHost(imports=[source]))
+        except StartupError as error:
+            sys.exit(f"{error}\nName a git repository by its path or URL: make demo REPO=...")
         repo = host.repositories()[0].name
         tasks = {f"task-{number}": [repo, sha] for number, sha in enumerate(commits(host, repo))}
         os.environ.update(
@@ -150,11 +164,10 @@ def main() -> int:
             GITEA_PASSWORD=host.password,
             TASK_REPOS=json.dumps(tasks),
         )
+        console.print("Starting the environment's server ...")
+        envs = stack.enter_context(gymnasium.make_vec("openenv/Git-v0", num_envs=arguments.envs))
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-        with (
-            gymnasium.make_vec("openenv/Git-v0", num_envs=arguments.envs) as envs,
-            Progress(*columns, console=console) as progress,
-        ):
+        with Progress(*columns, console=console) as progress:
             started = time.perf_counter()
             record = run(envs, repo, list(tasks), arguments.episodes, progress)
             seconds = time.perf_counter() - started

@@ -9,7 +9,6 @@ Gitea, set GITEA_URL, GITEA_USERNAME and GITEA_PASSWORD (see servers/gitea/READM
 from __future__ import annotations
 
 from git_env import GitAction, GitEnv
-
 from openenv_gym import ProcessProvider
 
 
