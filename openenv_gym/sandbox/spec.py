@@ -32,7 +32,7 @@ class Mount:
     writable: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "source", Path(self.source).absolute())
+        object.__setattr__(self, "source", Path(self.source).resolve())
         target = PurePosixPath(self.target)
         if not target.is_absolute() or ".." in target.parts or len(target.parts) < 2:
             raise UsageError(f"a mount's target is an absolute path below /, not {self.target!r}")

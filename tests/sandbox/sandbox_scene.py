@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from openenv_gym.sandbox import Mount, Sandbox, SandboxSpec, launcher, open_sandbox, system_paths
+from openenv_gym.sandbox import Limits, Mount, Sandbox, SandboxSpec, launcher, open_sandbox, system_paths
 from openenv_gym.sandbox.inside import syscall_numbers
 
 ATTACKS = Path(__file__).with_name("sandbox_attacks.py")
@@ -54,6 +54,46 @@ def python_inside(sandbox: Sandbox) -> str:
             if sandbox.run([candidate, "-c", "pass"]).exit_code == 0:
                 return candidate
     raise AssertionError("no Python that other users can run: install python3 (apt-get install python3)")
+
+
+FORKS = """
+import os, time
+children = 0
+try:
+    while children < 200:
+        if os.fork() == 0:
+            time.sleep(60)
+        children += 1
+except OSError:
+    pass
+print(children)
+"""
+
+DAEMON = """
+import os, time
+if os.fork() == 0:
+    try:
+        os.setsid()
+    except OSError:
+        pass  # refused, where that is how it stays in reach
+    if os.fork() == 0:
+        for descriptor in (0, 1, 2):
+            os.close(descriptor)
+        time.sleep(60)
+    os._exit(0)
+os.wait()
+print("started")
+"""
+
+
+def living(marker: str) -> list[str]:
+    """Processes of this machine with ``marker`` among their arguments."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended
+            if marker in path.read_text(errors="replace"):
+                found.append(str(path))
+    return found
 
 
 class Scene:
@@ -105,7 +145,7 @@ class Scene:
 
     def attack(self, sandbox: Sandbox) -> dict[str, str]:
         """Run every attack inside; what came of each, and what the owner found afterwards."""
-        return self.attempt(sandbox, ()) | self.damage()
+        return self.attempt(sandbox, ()) | self.damage() | self._excess(sandbox)
 
     def attempt(self, sandbox: Sandbox, only: Sequence[str]) -> dict[str, str]:
         """Run the attacks of these names, or all."""
@@ -147,6 +187,17 @@ class Scene:
             "after_all_the_shared_file_is_whole": (self.read_only / "shared").read_text() == "shared",
         }
         return {name: "refused" if whole else "BREACH" for name, whole in checks.items()}
+
+    def _excess(self, sandbox: Sandbox) -> dict[str, str]:
+        """Too many processes, and one that tries to stay."""
+        python = python_inside(sandbox)
+        completed = sandbox.run([python, "-I", "-S", "-c", FORKS], limits=Limits(processes=20))
+        daemon = sandbox.run([python, "-I", "-S", "-c", DAEMON, f"daemon-{self.marker}"])
+        checks = {
+            "fork_beyond_the_limit": completed.exit_code == 0 and 5 <= int(completed.stdout) < 60,
+            "leave_a_daemon": daemon.stdout == b"started\n" and not living(f"daemon-{self.marker}"),
+        }
+        return {name: "refused" if held else "BREACH" for name, held in checks.items()}
 
     def _answer(self) -> None:
         while True:

@@ -14,7 +14,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from sandbox_scene import python_inside
+from sandbox_scene import living, python_inside
 
 from openenv_gym.errors import ClosedError, SandboxError, UsageError
 from openenv_gym.sandbox import Limits, Mount, SandboxSpec, open_sandbox
@@ -28,16 +28,6 @@ def until(condition, seconds: float = 20.0) -> bool:
             return False
         time.sleep(0.02)
     return True
-
-
-def living(marker: str) -> bool:
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if marker in path.read_text():
-                return True
-        except OSError:
-            continue
-    return False
 
 
 def test_a_program_gets_its_arguments_input_folder_and_environment(sandbox, workspace) -> None:

@@ -12,6 +12,9 @@ from collections.abc import Iterable, Sequence
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MIN_INTERVAL = 0.25
 _LONGEST_UNCHECKED = 5.0
+# No honest tree is as deep, and each level costs a descriptor.
+_MAX_DEPTH = 200
+_HIDDEN = 1 << 62
 # Measuring may take this part of a running program's time.
 _MAX_SHARE = 0.05
 
@@ -58,24 +61,30 @@ def _written() -> int:
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_oublock * 512
 
 
-def _tree_bytes(folder: str) -> int:
+def _tree_bytes(name: str, parent: int | None = None, depth: int = 0) -> int:
+    """Bytes in a folder and all below it; `_HIDDEN` when something there cannot be looked into.
+
+    From descriptor to descriptor and never through a link: programs may be moving things meanwhile.
+    """
+    if depth > _MAX_DEPTH:
+        return _HIDDEN
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    except OSError as error:
+        gone = error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+        return 0 if gone else _HIDDEN
     total = 0
-    pending = [folder]
-    while pending:
-        path = pending.pop()
-        try:
-            with os.scandir(path) as entries:
-                for entry in entries:
-                    with contextlib.suppress(FileNotFoundError):
-                        total += entry.stat(follow_symlinks=False).st_blocks * 512
-                        if entry.is_dir(follow_symlinks=False):
-                            pending.append(entry.path)
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR):
-                continue  # removed while we looked
-            # A folder that cannot be looked into (no permission, a path beyond PATH_MAX) hides its size.
-            return 1 << 62
-    return total
+    folders = []
+    try:
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.name)
+        return total + sum(_tree_bytes(folder, descriptor, depth + 1) for folder in folders)
+    finally:
+        os.close(descriptor)
 
 
 def memory_over(limit: int, ignored: Iterable[int]) -> bool:
