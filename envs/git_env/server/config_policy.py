@@ -30,8 +30,9 @@ _WRITABLE = frozenset(
         "diff.algorithm",
     }
 )
-_BRANCH_KEY = re.compile(r"branch\.[^\0\n]+\.(remote|merge|rebase|description)\Z", re.IGNORECASE)
-# What a fresh checkout's file holds besides (checkouts.py), and what git adds for renamed branches.
+_BRANCH_KEY = re.compile(r"branch\.[^\0\n]+\.(merge|rebase|description)\Z", re.IGNORECASE)
+_BRANCH_REMOTE = re.compile(r"branch\.[^\0\n]+\.remote\Z", re.IGNORECASE)
+# What a fresh checkout's file holds besides (fresh_checkout.py).
 _OWN = frozenset(
     {
         "core.repositoryformatversion",
@@ -53,7 +54,7 @@ def is_writable(key: str) -> bool:
 
 def is_expected(key: str) -> bool:
     """Whether ``key`` may stand in a workspace's configuration file at all."""
-    return is_writable(key) or key.lower() in _OWN
+    return is_writable(key) or key.lower() in _OWN or _BRANCH_REMOTE.match(key) is not None
 
 
 def config_arguments(words: list[str]) -> tuple[list[str], bool]:

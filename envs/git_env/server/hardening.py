@@ -51,6 +51,9 @@ ENFORCED: tuple[Setting, ...] = (
     ("status.submoduleSummary", "false"),
     ("core.protectHFS", "true"),
     ("core.protectNTFS", "true"),
+    # A large pack must not need more address space than a process may have.
+    ("core.packedGitWindowSize", "32m"),
+    ("core.packedGitLimit", "256m"),
     # Nothing in the background, and the same output on every machine.
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),

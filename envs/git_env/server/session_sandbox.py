@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 from git_env.server.hardening import base_environ
 from git_env.server.settings import GitSettings
@@ -49,6 +50,7 @@ class SessionSandbox:
     def __init__(self, settings: GitSettings, workspace: Path, mirrors: Path, config_file: Path) -> None:
         limits = settings.limits
         self._limits = limits
+        self._emptying: Thread | None = None
         self._sandbox = open_sandbox(
             SandboxSpec(
                 mounts=(
@@ -85,6 +87,7 @@ class SessionSandbox:
 
     def close(self) -> None:
         """End everything that runs inside."""
+        self._wait_for_scratch()
         self._sandbox.close()
 
     def inside(self, path: str) -> str:
@@ -99,6 +102,7 @@ class SessionSandbox:
             cwd: Directory, as the agent names it.
             environ: The whole environment.
         """
+        self._wait_for_scratch()
         done = self._sandbox.run(list(argv), cwd=cwd, environ=environ)
         stdout, stderr = self._shown(done.stdout), self._shown(done.stderr)
         if done.truncated:
@@ -114,16 +118,27 @@ class SessionSandbox:
         return GitResult(code, stdout, stderr, done.stopped_by == "disk_bytes")
 
     def empty_scratch(self) -> None:
-        """Remove what lies in the sandbox's own ``/tmp``."""
+        """Remove what lies in the sandbox's own ``/tmp``; returns at once, and the next call waits for it."""
+        self._wait_for_scratch()
         argv = ["find", self.inside(SCRATCH), "-mindepth", "1", "-delete"]
-        self._sandbox.run(argv, cwd=SCRATCH)
+        self._emptying = Thread(
+            target=self._sandbox.run, args=(argv,), kwargs={"cwd": SCRATCH}, name="git-scratch", daemon=True
+        )
+        self._emptying.start()
+
+    def _wait_for_scratch(self) -> None:
+        if self._emptying is not None:
+            self._emptying.join()
+            self._emptying = None
 
     def read_file(self, path: str, max_bytes: int, *, forbidden: Iterable[str] = ()) -> bytes:
         """Read a file with the rights of programs inside; see `openenv_gym.sandbox.Sandbox.read_file`."""
+        self._wait_for_scratch()
         return self._sandbox.read_file(path, max_bytes, forbidden=forbidden)
 
     def write_file(self, path: str, data: bytes, *, forbidden: Iterable[str] = ()) -> None:
         """Write one; see `openenv_gym.sandbox.Sandbox.write_file`."""
+        self._wait_for_scratch()
         self._sandbox.write_file(path, data, forbidden=forbidden)
 
     def _shown(self, output: bytes) -> str:

@@ -7,9 +7,11 @@ import logging
 import os
 import tempfile
 import threading
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from git_env.server.checkout_pool import CheckoutPool, remove_tree
 from git_env.server.fresh_checkout import build_checkout
@@ -43,11 +45,11 @@ class SharedState:
         self._lock = threading.Lock()
         self._closed = False
         self._started = False
-        self._directory: Path | None = None
-        self._directory_lock: TextIO | None = None
-        self._embedded: GitHost | None = None
+        self._cleanup = ExitStack()
         self._known: dict[str, Repository] = {}
         self._owner = ""
+        # Made by start():
+        self.directory: Path
         self.git: TrustedGit
         self.access: HostAccess
         self.client: GiteaClient
@@ -65,27 +67,16 @@ class SharedState:
             if self._closed:
                 raise ClosedError("the Git environment's server is shutting down")
             if not self._started:
-                self._start()
+                with ExitStack() as cleanup:
+                    self._start(cleanup)
+                    self._cleanup = cleanup.pop_all()
                 self._started = True
 
     def close(self) -> None:
         """Stop the host, the background thread, and remove every file. Safe in any state."""
         with self._lock:
-            if self._closed:
-                return
             self._closed = True
-            if hasattr(self, "pool"):
-                self.pool.stop()
-                self.git.close()
-                self.pool.join()
-            if hasattr(self, "client"):
-                self.client.close()
-            if self._embedded is not None:
-                self._embedded.stop()
-            if self._directory is not None:
-                remove_tree(self._directory)
-            if self._directory_lock is not None:
-                self._directory_lock.close()
+            self._cleanup.close()
 
     def __enter__(self) -> SharedState:
         self.start()
@@ -95,12 +86,6 @@ class SharedState:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    @property
-    def directory(self) -> Path:
-        """The server's own directory."""
-        assert self._directory is not None, "start() comes first"
-        return self._directory
 
     def repositories(self) -> list[Repository]:
         """Every repository of the host, asked now.
@@ -160,6 +145,8 @@ class SharedState:
             try:
                 self.pool.prepare(self.starting_point(task))
             except (Refusal, GitHostError, TrustedGitError) as error:
+                if self._closed:
+                    return
                 logger.warning("task %s cannot be prepared: %s", task.name, error)
 
     def _match(self, name: str) -> list[Repository]:
@@ -169,43 +156,49 @@ class SharedState:
                 return [self._known[full_name]]
         return [repository for repository in self._known.values() if repository.name == name]
 
-    def _start(self) -> None:
+    def _start(self, cleanup: ExitStack) -> None:
         settings = self.settings
-        self._directory, self._directory_lock = _own_directory(settings.workspace_dir)
+        self.directory = _own_directory(settings.workspace_dir, cleanup)
         url, username, password = settings.gitea_url, settings.username, settings.password
+        shown_url = url or EMBEDDED_URL
         if url is None:
-            from git_env.host import GitHost, HostSettings
-
-            host_settings = HostSettings(allow_push=settings.allow_push)
-            self._embedded = GitHost(imports=settings.imports, settings=host_settings).start()
-            url, username, password = self._embedded.url, self._embedded.username, self._embedded.password
+            embedded = _start_host(settings, cleanup)
+            url, username, password = embedded.url, embedded.username, embedded.password
         self._owner = username
-        self.git = TrustedGit(self._directory / "settings")
+        self.client = cleanup.enter_context(GiteaClient(url, username, password))
+        self.git = TrustedGit(self.directory / "settings")
         self.access = HostAccess(url, username, password)
-        self.client = GiteaClient(url, username, password)
-        shown_url = EMBEDDED_URL if self._embedded else url
-        self.mirrors = MirrorStore(self._directory / "mirrors", self.git, self.access, url, shown_url)
-        self.pool = CheckoutPool(
-            self._directory / "checkouts",
-            lambda start, path: build_checkout(self.git, start, path),
-            prepared=settings.prepared,
-        )
+        self.mirrors = MirrorStore(self.directory / "mirrors", self.git, self.access, url, shown_url)
+        build = partial(build_checkout, self.git)
+        self.pool = CheckoutPool(self.directory / "checkouts", build, prepared=settings.prepared)
+        # Run backwards: build nothing more, kill what is being built, wait for the thread.
+        cleanup.callback(self.pool.join)
+        cleanup.callback(self.git.close)
+        cleanup.callback(self.pool.stop)
 
 
-def _own_directory(base: Path | None) -> tuple[Path, TextIO]:
+def _start_host(settings: GitSettings, cleanup: ExitStack) -> GitHost:
+    from git_env.host import GitHost, HostSettings
+
+    host = GitHost(imports=settings.imports, settings=HostSettings(allow_push=settings.allow_push))
+    return cleanup.enter_context(host)
+
+
+def _own_directory(base: Path | None, cleanup: ExitStack) -> Path:
     """Make a private directory that is locked while its server lives; remove those of servers that died."""
     parent = base or Path(tempfile.gettempdir())
     parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(parent)
     # Locked before it gets its name, so that nobody takes it for abandoned.
     fresh = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}", dir=parent)).resolve()
-    lock = (fresh / "lock").open("w")
+    lock = cleanup.enter_context((fresh / "lock").open("w"))
     fcntl.flock(lock, fcntl.LOCK_EX)
     # Sandboxes' users may pass through to what they know the name of, and list nothing.
     fresh.chmod(0o711)
     directory = fresh.with_name(fresh.name.removeprefix("."))
     fresh.rename(directory)
-    return directory, lock
+    cleanup.callback(remove_tree, directory)
+    return directory
 
 
 def _remove_abandoned(parent: Path) -> None:

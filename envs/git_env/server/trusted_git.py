@@ -13,11 +13,13 @@ import threading
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from git_env.server.hardening import DEFAULTS, ENFORCED, as_environ, as_file, base_environ
 
-# How a host is reached (proxies, certificate authorities) is the operator's to say.
-_NETWORK = (
+# How a host is reached is the operator's to say.
+_AUTHORITIES = ("GIT_SSL_CAINFO", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE")
+_PROXIES = (
     "http_proxy",
     "https_proxy",
     "all_proxy",
@@ -25,11 +27,8 @@ _NETWORK = (
     "HTTPS_PROXY",
     "ALL_PROXY",
     "NO_PROXY",
-    "GIT_SSL_CAINFO",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "CURL_CA_BUNDLE",
 )
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _ERROR_TAIL = 2_000
 
 
@@ -48,6 +47,8 @@ class HostAccess:
 
     def __init__(self, url: str, username: str = "", password: str = "") -> None:
         self._secrets = [password] if password else []
+        # A proxy cannot reach this machine's loopback.
+        self._inherited = _AUTHORITIES if urlsplit(url).hostname in _LOOPBACK else _AUTHORITIES + _PROXIES
         self._settings = [
             ("protocol.allow", "never"),
             ("protocol.http.allow", "always"),
@@ -64,7 +65,7 @@ class HostAccess:
 
     def environ(self) -> dict[str, str]:
         """What to add to the environment of the process that fetches or pushes."""
-        network = {name: os.environ[name] for name in _NETWORK if name in os.environ}
+        network = {name: os.environ[name] for name in self._inherited if name in os.environ}
         settings = as_environ((*ENFORCED, *self._settings))
         return {**network, **settings, "GIT_ALLOW_PROTOCOL": "http:https"}
 

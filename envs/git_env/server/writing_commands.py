@@ -68,7 +68,7 @@ WRITING: Mapping[str, Subcommand] = MappingProxyType(
             options(
                 f"{SEQUENCER} --show-current-patch[=diff|raw] -3 --3way --no-3way -s --signoff -k --keep"
                 " -c --scissors --no-scissors -q --quiet --ignore-space-change --ignore-whitespace"
-                " --whitespace=nowarn|warn|fix|error|error-all -C=number -p=number --reject"
+                " --whitespace=nowarn|warn|fix|error|error-all -C=number -p=number"
                 " --committer-date-is-author-date -m --message-id"
             ),
             writes=True,
@@ -77,7 +77,7 @@ WRITING: Mapping[str, Subcommand] = MappingProxyType(
         "apply": Subcommand(
             options(
                 "--stat --numstat --summary --check --index -N --intent-to-add --cached -3 --3way --apply"
-                " -R --reverse --reject -z -p=number -C=number --unidiff-zero --allow-overlap --no-add"
+                " -R --reverse -z -p=number -C=number --unidiff-zero --allow-overlap --no-add"
                 " --allow-binary-replacement --binary --exclude=text --include=text --ignore-space-change"
                 " --ignore-whitespace --whitespace=nowarn|warn|fix|error|error-all --inaccurate-eof -v"
                 " --verbose -q --quiet --recount"

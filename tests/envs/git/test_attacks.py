@@ -13,6 +13,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakSet
 
 import pytest
 
@@ -45,6 +46,23 @@ class Lair:
     def touched(self) -> list[Path]:
         places = (self.outside, self.workspace)
         return [path for place in places for path in place.rglob("*") if path.name == "PWNED"]
+
+
+_untouched: WeakSet[GitEnvironment] = WeakSet()
+
+
+@pytest.fixture
+def agent(env: GitEnvironment) -> Iterator[Agent]:
+    """An agent in a fresh episode; one in which every action was refused so far is still fresh."""
+    agent = Agent(env)
+    if env not in _untouched:
+        agent.start(task_id="tip")
+        agent.seen.clear()
+    yield agent
+    if any(observation.success for observation in agent.seen):
+        _untouched.discard(env)
+    else:
+        _untouched.add(env)
 
 
 @pytest.fixture
@@ -83,7 +101,6 @@ def nothing_got_through(
 @pytest.mark.usefixtures("nothing_got_through")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_hostile_command_is_refused(agent: Agent, lair: Lair, command: str) -> None:
-    agent.write("project/pwn.sh", lair.payload)
     observation = agent.git(
         command.replace("{payload}", lair.payload).replace("{outside}", str(lair.outside))
     )
@@ -242,6 +259,29 @@ class TestPlanting:
         (git_dir / name).unlink(missing_ok=True)
         (git_dir / name).symlink_to(lair.outside / "secret.txt")
         assert "no longer a repository" in agent.git("status").error
+        assert agent.start(task_id="tip").success
+
+    def test_paths_that_look_like_shell(self, agent: Agent) -> None:
+        agent.git("bisect start HEAD HEAD~2 -- '$(touch PWNED)' '`touch PWNED`' '; touch PWNED'")
+        for command in ("bisect good", "bisect skip '$(touch PWNED)'", "bisect log", "bisect reset"):
+            agent.git(command)
+        agent.git("stash push -- '; touch PWNED'")
+        agent.git("checkout -b 'x;touch$IFS\\PWNED'")
+
+    def test_rejected_hunks_are_not_written(self, agent: Agent) -> None:
+        link(agent, "README.md.rej", ".git/config")
+        agent.write(
+            "project/evil.patch", "--- a/README.md\n+++ b/README.md\n@@ -1 +1 @@\n-[core]\n+fsmonitor = x\n"
+        )
+        assert not agent.git("apply --reject evil.patch").success
+        assert not agent.git("am --reject evil.patch").success
+
+    def test_a_section_too_long_to_rename(self, agent: Agent, lair: Lair) -> None:
+        """CVE-2023-29007: renaming a section once wrote part of a long line as settings of its own."""
+        value = "x" * 1100 + f"[core] fsmonitor = {lair.payload}"
+        agent.git(f"config branch.main.description {value!r}")
+        agent.git("branch -m main renamed")
+        agent.git("branch -m renamed main")
 
     def test_a_message_is_only_text(self, agent: Agent) -> None:
         agent.run("commit --allow-empty -m '$(touch PWNED) `touch PWNED` .git/config ../../x -- --exec=x'")
@@ -347,6 +387,23 @@ def test_another_session_is_out_of_reach(agent: Agent, shared: SharedState) -> N
         other.close()
 
 
+@both_mechanisms
+def test_the_sandbox_holds_without_the_policy(agent: Agent, lair: Lair, shared: SharedState) -> None:
+    """The second wall: a program that does run reaches neither the host's files nor its credentials."""
+    workspace = agent.env._workspace
+    assert workspace is not None
+    where = workspace.locate("project")
+    spy = f"touch PWNED {lair.outside}/PWNED; cat {lair.outside}/secret.txt /proc/*/environ /etc/shadow"
+    script = f"core.fsmonitor=({spy}) >spied 2>&1;:"
+    workspace.run_git(where, ["-c", "core.fsmonitor=true", "-c", script, "status"], now=0)
+    done = workspace.run_git(where, ["-c", f"alias.spy=!{spy}", "spy"], now=0)
+    assert [path.parent for path in lair.touched()] == [lair.workspace / "project"]
+    assert SECRET not in done.stdout
+    assert shared.settings.password not in done.stdout
+    assert "root:" not in done.stdout
+    assert agent.start(task_id="tip").success
+
+
 def test_the_alarm_works(agent: Agent, lair: Lair) -> None:
     """The payload, set off by git without this environment's care, does touch PWNED: the search finds it."""
     project = lair.workspace / "project"
@@ -356,3 +413,4 @@ def test_the_alarm_works(agent: Agent, lair: Lair) -> None:
         ["git", "-c", payload, "-c", "safe.directory=*", "status"], cwd=project, env=environ, check=False
     )
     assert {path.parent for path in lair.touched()} == {project, lair.outside}
+    assert agent.start(task_id="tip").success
