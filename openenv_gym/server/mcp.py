@@ -35,12 +35,15 @@ class McpService:
     def __init__(self, table: SessionTable) -> None:
         self._table = table
 
-    async def answer(self, message: Any, session: Session | None = None) -> dict[str, Any]:
+    async def answer(
+        self, message: Any, session: Session | None = None, timeout: float | None = None
+    ) -> dict[str, Any]:
         """Answer one request.
 
         Args:
             message: The decoded request, of any shape.
             session: The session of the connection it came over, if it came over one.
+            timeout: Seconds the environment may take, at most the server's own ``step_timeout``.
 
         Returns:
             A JSON-RPC response; failures are responses too.
@@ -54,7 +57,9 @@ class McpService:
         if message["method"] == _CLOSE:
             return await self._close(request_id, params.get("session_id"), session)
         try:
-            return await self._ask_environment(message, params, session)
+            if session is not None:
+                return await self._forward(message, session, timeout)
+            return await self._ask_by_name(message, params)
         except SessionRefused as refused:
             return _refusal(request_id, refused.reply)
 
@@ -82,12 +87,8 @@ class McpService:
         await self._table.close(found, "its client closed it")
         return result(request_id, {"session_id": target, "closed": True})
 
-    async def _ask_environment(
-        self, message: dict[str, Any], params: dict[str, Any], session: Session | None
-    ) -> dict[str, Any]:
-        """Pass a request on to the environment: of this connection, of ``session_id``, or a passing one."""
-        if session is not None:
-            return await self._forward(message, session)
+    async def _ask_by_name(self, message: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+        """Pass a request on to the environment of ``session_id``, or to a passing one."""
         if "session_id" in params:
             target = params["session_id"]
             if not isinstance(target, str):
@@ -101,8 +102,10 @@ class McpService:
         finally:
             await self._table.close(passing, "its one MCP request is answered")
 
-    async def _forward(self, message: dict[str, Any], session: Session) -> dict[str, Any]:
-        reply = await self._table.call(session, Request(Op.MCP, message))
+    async def _forward(
+        self, message: dict[str, Any], session: Session, timeout: float | None = None
+    ) -> dict[str, Any]:
+        reply = await self._table.call(session, Request(Op.MCP, message), timeout)
         if isinstance(reply, McpReply):
             return reply.data
         if isinstance(reply, ErrorReply):

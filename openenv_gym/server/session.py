@@ -19,8 +19,15 @@ class SessionKind(StrEnum):
     """What a session was opened over. Only a WebSocket's ends by itself when its connection does."""
 
     WEBSOCKET = "websocket"
+    MULTIPLEXED = (
+        "openenv-gym.v1"  # one of many on a WebSocket, and held by `Multiplexer` between connections
+    )
     HTTP = "http"
     MCP = "mcp"
+
+
+DETACHED_KINDS = frozenset({SessionKind.HTTP, SessionKind.MCP})
+"""Sessions that live without a connection."""
 
 
 class Session:
@@ -54,7 +61,7 @@ class Session:
         self.kind = kind
         self.executor = executor
         self.ready = False
-        self.attached = kind is SessionKind.WEBSOCKET
+        self.attached = kind in (SessionKind.WEBSOCKET, SessionKind.MULTIPLEXED)
         self.close_on_detach = kind is SessionKind.WEBSOCKET
         self.closing: asyncio.Task[None] | None = None
         self._machine = ServerSession(lenient=lenient)
@@ -69,7 +76,7 @@ class Session:
     @property
     def detached(self) -> bool:
         """Whether it lives without a connection: opened over HTTP or MCP, and held by no WebSocket."""
-        return self.kind is not SessionKind.WEBSOCKET and not self.attached
+        return self.kind in DETACHED_KINDS and not self.attached
 
     @property
     def busy(self) -> bool:
@@ -105,6 +112,20 @@ class Session:
         except BaseException:  # cancelled: nobody knows what the environment is doing now
             self.end()
             raise
+        self._machine.finish(request.op, reply)
+        self.last_activity = self._clock()
+        return reply
+
+    def handle_now(self, request: Request, timeout: float) -> Reply:
+        """Do the same as `handle` at once, for an executor that answers at once."""
+        refusal = self._machine.begin(request.op)
+        if refusal is not None:
+            return refusal
+        try:
+            reply = self.executor.handle_now(request, timeout)
+        except Exception as error:  # as above
+            logger.exception("session %s: the executor failed in %s", self.label, request.op)
+            reply = _crashed(request.op, error)
         self._machine.finish(request.op, reply)
         self.last_activity = self._clock()
         return reply

@@ -7,12 +7,13 @@ import contextlib
 import logging
 import secrets
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
+from typing import Protocol
 
 from openenv_gym.errors import EnvironmentFailedError
 from openenv_gym.server.executors import Executor
-from openenv_gym.server.session import Session, SessionKind
+from openenv_gym.server.session import DETACHED_KINDS, Session, SessionKind
 from openenv_gym.server.settings import ServerSettings
 from openenv_gym.server.types import ServerCapacityStatus, SessionInfo
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, Reason, Reply, Request
@@ -33,6 +34,19 @@ class SessionRefused(Exception):
         self.reply = reply
 
 
+class TableObserver(Protocol):
+    """Who keeps sessions of the table under rules of its own, and so must know what happens to it."""
+
+    def occupancy_changed(self) -> None:
+        """A slot was taken or freed."""
+
+    def drain_began(self) -> None:
+        """New sessions and calls are refused from now on."""
+
+    def drain_ends(self) -> None:
+        """Every session is about to be closed."""
+
+
 class SessionTable:
     """Holds the sessions of one server, whichever transport they came over.
 
@@ -50,6 +64,7 @@ class SessionTable:
 
     Attributes:
         draining: Whether the server is shutting down: no new session, no new call.
+        observer: Is told of changes.
     """
 
     def __init__(
@@ -64,12 +79,14 @@ class SessionTable:
     ) -> None:
         self.capacity = capacity
         self.draining = False
+        self.observer: TableObserver | None = None
         self._make_executor = make_executor
         self._settings = settings
         self._environment_name = environment_name
         self._lenient = lenient
         self._clock = clock
         self._sessions: dict[str, Session] = {}
+        self._active_over: Counter[SessionKind] = Counter()
         self._closed_ids: OrderedDict[str, None] = OrderedDict()
         self._running = 0
         self._quiet = asyncio.Event()
@@ -86,16 +103,49 @@ class SessionTable:
                 shutting down.
         """
         await self._await_slot(kind)
-        session = Session(
-            secrets.token_urlsafe(24),
-            kind,
-            self._make_executor(),
-            lenient=self._lenient,
-            clock=self._clock,
-        )
+        session = self._take_slot(secrets.token_urlsafe(24), kind)
+        await self.construct(session, self._settings.open_timeout)
+        self._start_reaper()
+        return session
+
+    def begin(self, session_id: str, kind: SessionKind) -> Session:
+        """Take a slot for a session at once; `construct` makes its environment.
+
+        Args:
+            session_id: Its unguessable name.
+            kind: What it is opened over.
+
+        Raises:
+            SessionRefused: Every slot is taken, the name too, or the server is shutting down.
+        """
+        if self.draining:
+            raise SessionRefused(_draining())
+        if self.active >= self.capacity:
+            raise SessionRefused(self._capacity_error(self.capacity))
+        if session_id in self._sessions:
+            raise SessionRefused(_session_error("there is a session of that id already", Reason.CLOSED))
+        return self._take_slot(session_id, kind)
+
+    def _take_slot(self, session_id: str, kind: SessionKind) -> Session:
+        executor = self._make_executor()
+        session = Session(session_id, kind, executor, lenient=self._lenient, clock=self._clock)
         self._sessions[session.id] = session
+        self._active_over[kind] += 1
+        self._tell_occupancy()
+        return session
+
+    async def construct(self, session: Session, timeout: float) -> None:
+        """Make the environment of a session that has its slot.
+
+        Args:
+            session: The session; closed if this fails.
+            timeout: Seconds it may take.
+
+        Raises:
+            SessionRefused: The environment could not be made, or the server is shutting down.
+        """
         try:
-            await session.executor.open(self._settings.open_timeout)
+            await session.executor.open(timeout)
         except EnvironmentFailedError as error:
             logger.warning("session %s could not be opened: %s", session.label, error)
             await self.close(session, "its environment could not be made")
@@ -107,9 +157,9 @@ class SessionTable:
             await self.close(session, "the server is shutting down")
             raise SessionRefused(_draining())
         session.ready, session.last_activity = True, self._clock()
-        logger.info("session %s opened over %s, %d of %d", session.label, kind, self.active, self.capacity)
-        self._start_reaper()
-        return session
+        logger.info(
+            "session %s opened over %s, %d of %d", session.label, session.kind, self.active, self.capacity
+        )
 
     async def _await_slot(self, kind: SessionKind) -> None:
         """Return once a slot is free; wait only for sessions that are already closing."""
@@ -125,7 +175,7 @@ class SessionTable:
 
     def _rivals(self, kind: SessionKind) -> list[Session]:
         """List the sessions one of which must end before another of this kind can begin."""
-        if kind is not SessionKind.WEBSOCKET:
+        if kind in DETACHED_KINDS:
             detached = [session for session in self._sessions.values() if session.detached]
             if len(detached) >= max(1, self.capacity // 4):
                 return detached
@@ -134,12 +184,14 @@ class SessionTable:
     # --- finding and using ------------------------------------------------------------------------------
 
     def find(self, session_id: str) -> Session:
-        """Look up an open session.
+        """Look up an open session; a multiplexed one is its own connection's alone.
 
         Raises:
             SessionRefused: There is none, or no longer.
         """
         session = self._sessions.get(session_id)
+        if session is not None and session.kind is SessionKind.MULTIPLEXED:
+            session = None
         if session is not None and session.closing is None:
             return session
         if session is not None or session_id in self._closed_ids:
@@ -195,6 +247,13 @@ class SessionTable:
             self.close_soon(session, f"its last {request.op} ended it")
         return reply
 
+    def call_now(self, session: Session, request: Request, timeout: float) -> Reply:
+        """Do the same as `call` at once, on a session whose executor answers at once."""
+        reply = session.handle_now(request, min(timeout, self._settings.step_timeout))
+        if session.ended:
+            self.close_soon(session, f"its last {request.op} ended it")
+        return reply
+
     # --- closing ----------------------------------------------------------------------------------------
 
     def close_soon(self, session: Session, why: str) -> asyncio.Task[None]:
@@ -217,6 +276,8 @@ class SessionTable:
             await session.executor.close(self._settings.close_timeout)
         finally:
             del self._sessions[session.id]
+            self._active_over[session.kind] -= 1
+            self._tell_occupancy()
         logger.info("session %s closed: %s, %d of %d", session.label, why, self.active, self.capacity)
 
     def expire_idle(self) -> list[asyncio.Task[None]]:
@@ -250,12 +311,16 @@ class SessionTable:
     async def drain(self, grace: float) -> None:
         """Refuse new sessions and calls, give running calls ``grace`` seconds, then close every session."""
         self.draining = True
+        if self.observer is not None:
+            self.observer.drain_began()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._quiet.wait(), grace)
         if self._running:
             logger.warning("%d calls are still running after the grace of %g s", self._running, grace)
         if self._reaper is not None:
             self._reaper.cancel()
+        if self.observer is not None:
+            self.observer.drain_ends()
         closing = [self.close_soon(session, "the server is shutting down") for session in self._open()]
         closing += [session.closing for session in self._sessions.values() if session.closing is not None]
         if closing:
@@ -270,6 +335,14 @@ class SessionTable:
     def active(self) -> int:
         """Sessions that hold a slot: open, being opened, or being closed."""
         return len(self._sessions)
+
+    def active_over(self, kind: SessionKind) -> int:
+        """Sessions among `active` that were opened over one transport."""
+        return self._active_over[kind]
+
+    def _tell_occupancy(self) -> None:
+        if self.observer is not None:
+            self.observer.occupancy_changed()
 
     def status(self) -> ServerCapacityStatus:
         """Tell how full the table is."""

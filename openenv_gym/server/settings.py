@@ -24,6 +24,9 @@ class ServerSettings:
         step_timeout: Seconds a reset, step or state call may take before its session is given up.
         open_timeout: Seconds the environment's constructor may take.
         close_timeout: Seconds to wait for an environment to close before its slot is freed regardless.
+        lease: Seconds that an ``openenv-gym.v1`` session outlives its connection.
+        queue_size: ``openenv-gym.v1`` sessions that may wait for a slot.
+        queue_timeout: Seconds each of them waits at most.
         drain_grace: Seconds that running calls get to finish after SIGTERM.
         max_frame_bytes: Longest WebSocket message.
         max_body_bytes: Longest HTTP body.
@@ -37,6 +40,9 @@ class ServerSettings:
     step_timeout: float = 600.0
     open_timeout: float = 300.0
     close_timeout: float = 10.0
+    lease: float = 60.0
+    queue_size: int = 1024
+    queue_timeout: float = 30.0
     drain_grace: float = 10.0
     max_frame_bytes: int = 16 * _MEBIBYTE
     max_body_bytes: int = 16 * _MEBIBYTE
@@ -107,6 +113,9 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
     "step_timeout": ("OPENENV_GYM_STEP_TIMEOUT", _seconds),
     "open_timeout": ("OPENENV_GYM_OPEN_TIMEOUT", _seconds),
     "close_timeout": ("OPENENV_GYM_CLOSE_TIMEOUT", _seconds),
+    "lease": ("OPENENV_GYM_LEASE", _seconds),
+    "queue_size": ("OPENENV_GYM_QUEUE_SIZE", _count),
+    "queue_timeout": ("OPENENV_GYM_QUEUE_TIMEOUT", _seconds),
     "drain_grace": ("OPENENV_GYM_DRAIN_GRACE", _seconds),
     "max_frame_bytes": ("OPENENV_GYM_MAX_FRAME_BYTES", _count),
     "max_body_bytes": ("OPENENV_GYM_MAX_BODY_BYTES", _count),

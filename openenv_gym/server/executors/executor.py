@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from openenv_gym.errors import EnvironmentFailedError, NotSupportedError
 from openenv_gym.server.definition import EnvironmentDefinition
@@ -24,7 +24,12 @@ class Executor(ABC):
     Args:
         definition: The environment.
         runaways: Where calls that cannot be stopped are counted.
+
+    Attributes:
+        answers_at_once: Whether calls run where they are made, so that `handle_now` can be used.
     """
+
+    answers_at_once: ClassVar[bool] = False
 
     def __init__(self, definition: EnvironmentDefinition, runaways: Runaways) -> None:
         self.definition = definition
@@ -63,6 +68,10 @@ class Executor(ABC):
         reply = await self._run(request, timeout)
         assert not isinstance(reply, Answer)
         return reply
+
+    def handle_now(self, request: Request, timeout: float | None = None) -> Reply:
+        """Do the same as `handle` without a coroutine; only for executors that answer at once."""
+        raise NotImplementedError(f"{type(self).__name__} does not answer at once: await handle()")
 
     async def ask(self, method: str, timeout: float | None = None, **arguments: Any) -> Any:
         """Call one of the environment's descriptive methods: `host.QUESTIONS` lists them.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import ClassVar
 
 from openenv_gym.server.definition import EnvironmentDefinition
 from openenv_gym.server.executors.executor import CLOSE_TIMEOUT, Executor, describe, refuse_closed
 from openenv_gym.server.executors.runaways import Runaways
 from openenv_gym.server.host import Answer, EnvironmentHost, Job
-from openenv_gym.wire.messages import ErrorReply, Reply
+from openenv_gym.wire.messages import ErrorReply, Reply, Request
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,8 @@ class InlineExecutor(Executor):
         slow_call: Seconds from which on a call is logged, once a session.
     """
 
+    answers_at_once: ClassVar[bool] = True
+
     def __init__(
         self, definition: EnvironmentDefinition, runaways: Runaways, slow_call: float = SLOW_CALL
     ) -> None:
@@ -37,7 +40,16 @@ class InlineExecutor(Executor):
     async def _open(self, timeout: float | None) -> ErrorReply | None:
         return self._host.open()
 
+    def handle_now(self, request: Request, timeout: float | None = None) -> Reply:
+        """See `Executor.handle_now`."""
+        reply = self._run_now(request, timeout)
+        assert not isinstance(reply, Answer)
+        return reply
+
     async def _run(self, job: Job, timeout: float | None) -> Reply | Answer:
+        return self._run_now(job, timeout)
+
+    def _run_now(self, job: Job, timeout: float | None) -> Reply | Answer:
         if not self._usable:
             return refuse_closed(job)
         started = time.perf_counter()
