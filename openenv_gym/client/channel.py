@@ -20,10 +20,24 @@ OnLost = Callable[[OpenEnvGymError], None]
 
 
 class Channel(Protocol):
-    """One open session at a server. At most one call is in flight."""
+    """One open session at a server. At most one call is in flight.
 
-    def send(self, request: Request) -> None:
+    Attributes:
+        keeps_deadlines: A call whose reply does not come in time ends by the channel's own doing, with an
+            error reply or through ``on_lost``. Otherwise whoever calls watches the clock.
+    """
+
+    @property
+    def keeps_deadlines(self) -> bool:
+        """See above."""
+        ...
+
+    def send(self, request: Request, timeout: float | None) -> None:
         """Queue a request; its reply goes to the channel's ``on_reply``.
+
+        Args:
+            request: The request.
+            timeout: Seconds it may take; ``None`` leaves that to the server.
 
         Raises:
             TypeError: The dialect has no form for a value in the payload; nothing was sent.
@@ -31,12 +45,12 @@ class Channel(Protocol):
         """
         ...
 
-    def close(self, *, orderly: bool) -> asyncio.Task[None]:
+    def close(self, *, orderly: bool) -> asyncio.Future[None]:
         """End the session at the server and free its slot; from now on nothing is reported.
 
         Args:
             orderly: Say goodbye and wait until the server has let go, so that the slot is free afterwards.
-                Without effect while a call runs: a server that is busy with it would not listen.
+                Without effect where a call runs and the server would not listen before its end.
 
         Returns:
             Ends, in bounded time, when the connection is gone; never raises. Calling again returns it again.

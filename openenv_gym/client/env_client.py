@@ -11,9 +11,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, get_args, get_origin
 
 from openenv_gym.client.conversion import action_payload, build_model
+from openenv_gym.client.dialects import Dialect, DialectConnector
+from openenv_gym.client.dialling import WebSocketDial
 from openenv_gym.client.handle import UnstartedClient
 from openenv_gym.client.link import Link
-from openenv_gym.client.openenv_channel import OpenEnvConnector
 from openenv_gym.errors import NotSupportedError, UsageError
 from openenv_gym.models import StepResult
 from openenv_gym.providers.endpoint import Endpoint, ServerSpec
@@ -44,9 +45,10 @@ class EnvClient(Generic[ActT, ObsT, StateT]):
     Observations tolerate fields that the model does not know (see `openenv_gym.client.conversion`). A client
     written for OpenEnv that overrides ``_step_payload``, ``_parse_result`` and ``_parse_state`` works too.
 
-    One call runs at a time. When the connection breaks, a reply does not come in time, or a call is
-    cancelled, the episode is gone: calls raise `SessionLostError` until ``reset`` opens a new session. Pauses
-    between calls may last as long as they like.
+    One call runs at a time. When a reply does not come in time or a call is cancelled, the episode is gone:
+    calls raise `SessionLostError` until ``reset`` opens a new session. So it is when the connection breaks in
+    OpenEnv's own dialect; in openenv-gym.v1 it mends itself. Pauses between calls may last as long as they
+    like.
 
     Args:
         base_url: The server: ``http(s)://``, ``ws(s)://`` or ``host:port``, maybe with a path.
@@ -60,6 +62,8 @@ class EnvClient(Generic[ActT, ObsT, StateT]):
         headers: Sent along when connecting.
         token: The server's bearer token.
         spec: What ``provider`` starts; by default the class's `server_app`.
+        dialect: ``"auto"`` speaks openenv-gym.v1 with servers that do, OpenEnv's dialect with the others;
+            ``"v1"`` or ``"openenv"`` insists on one.
 
     Attributes:
         action_type: The action model; from the class's type arguments unless set.
@@ -98,6 +102,7 @@ class EnvClient(Generic[ActT, ObsT, StateT]):
         token: str | None = None,
         *,
         spec: ServerSpec | None = None,
+        dialect: Dialect = "auto",
     ) -> None:
         if (base_url is None) == (provider is None):
             raise UsageError("give a client either base_url=, as in http://localhost:8000, or provider=")
@@ -112,11 +117,14 @@ class EnvClient(Generic[ActT, ObsT, StateT]):
             endpoint=Endpoint(parse_address(base_url).http, token) if base_url is not None else None,
             provider=provider,
             spec=spec,
-            connector=OpenEnvConnector(
-                headers=headers,
-                max_message_size=int(max_message_size_mb * 2**20),
-                ping_interval=websocket_ping_interval_s,
-                ping_timeout=websocket_ping_timeout_s,
+            connector=DialectConnector(
+                WebSocketDial(
+                    headers=headers,
+                    max_message_size=int(max_message_size_mb * 2**20),
+                    ping_interval=websocket_ping_interval_s,
+                    ping_timeout=websocket_ping_timeout_s,
+                ),
+                dialect,
             ),
             connect_timeout=connect_timeout_s,
         )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from typing import ClassVar
 
 from openenv_gym.client.channel import OnLost, OnReply
 from openenv_gym.errors import OpenEnvGymError, ProtocolError, SessionLostError
-from openenv_gym.providers.endpoint import Endpoint
 from openenv_gym.transport.interface import ConnectionClosed, Transport
 from openenv_gym.wire import openenv
 from openenv_gym.wire.messages import ErrorReply, Op, Reply, Request
@@ -26,6 +25,8 @@ class OpenEnvChannel:
         on_lost: Gets the reason, once, when the session ends by anything but `close`.
     """
 
+    keeps_deadlines: ClassVar[bool] = False
+
     def __init__(self, transport: Transport, on_reply: OnReply, on_lost: OnLost) -> None:
         self._transport = transport
         self._on_reply = on_reply
@@ -35,8 +36,11 @@ class OpenEnvChannel:
         self._end: asyncio.Task[None] | None = None
         self._reader = asyncio.get_running_loop().create_task(self._read())
 
-    def send(self, request: Request) -> None:
-        """Queue a request; raises ``TypeError`` or ``ValueError`` for what JSON cannot carry."""
+    def send(self, request: Request, timeout: float | None) -> None:
+        """Queue a request; raises ``TypeError`` or ``ValueError`` for what JSON cannot carry.
+
+        The dialect has no word for ``timeout``.
+        """
         frame = openenv.encode_request(request)
         self._awaiting_reply = True
         self._transport.send(frame)
@@ -82,47 +86,6 @@ class OpenEnvChannel:
         if not self._closing:
             self._closing = True
             self._on_lost(cause)
-
-
-class OpenEnvConnector:
-    """Opens a WebSocket for every session.
-
-    Args:
-        headers: Sent along in each handshake.
-        max_message_size: Largest reply accepted, bytes.
-        ping_interval: Seconds between pings; ``None`` sends none.
-        ping_timeout: Seconds a ping may stay unanswered; ``None`` waits forever.
-    """
-
-    def __init__(
-        self,
-        *,
-        headers: Mapping[str, str] | None = None,
-        max_message_size: int = 100 * 2**20,
-        ping_interval: float | None = 20.0,
-        ping_timeout: float | None = 15 * 60.0,
-    ) -> None:
-        self._headers = dict(headers or {})
-        self._max_message_size = max_message_size
-        self._ping_interval = ping_interval
-        self._ping_timeout = ping_timeout
-
-    async def open(
-        self, endpoint: Endpoint, timeout: float | None, on_reply: OnReply, on_lost: OnLost
-    ) -> OpenEnvChannel:
-        """Open a session; see `Connector.open`."""
-        from openenv_gym.transport.websocket import connect  # at first use: it loads the network library
-
-        transport = await connect(
-            endpoint.base_url,
-            token=endpoint.token,
-            headers=self._headers,
-            timeout=timeout,
-            max_size=self._max_message_size,
-            ping_interval=self._ping_interval,
-            ping_timeout=self._ping_timeout,
-        )
-        return OpenEnvChannel(transport, on_reply, on_lost)
 
 
 def _meaning(closed: ConnectionClosed) -> SessionLostError:

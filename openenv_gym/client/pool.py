@@ -16,9 +16,10 @@ from typing import Any, Self
 
 from openenv_gym.client.balancer import Balancer
 from openenv_gym.client.channel import Connector
+from openenv_gym.client.dialects import Dialect, DialectConnector
+from openenv_gym.client.dialling import WebSocketDial
 from openenv_gym.client.io_thread import io_thread
 from openenv_gym.client.lane import Lane
-from openenv_gym.client.openenv_channel import OpenEnvConnector
 from openenv_gym.errors import ClosedError, ConcurrentCallError, OpenEnvGymError, UsageError
 from openenv_gym.providers.endpoint import Endpoint
 from openenv_gym.wire.messages import Reply, Request
@@ -63,7 +64,9 @@ class SessionPool:
         open_timeout: Seconds a reset submitted with ``timeout=None`` may look for a server.
         headers: Sent along in each handshake.
         max_message_size: Largest reply accepted, bytes.
-        connector: Opens sessions in another dialect; ``headers`` and ``max_message_size`` are then its own.
+        dialect: ``"auto"`` speaks openenv-gym.v1 with servers that do, OpenEnv's dialect with the others;
+            ``"v1"`` or ``"openenv"`` insists on one.
+        connector: Opens sessions in another way; the three above are then its own.
     """
 
     def __init__(
@@ -75,12 +78,16 @@ class SessionPool:
         open_timeout: float = 60.0,
         headers: Mapping[str, str] | None = None,
         max_message_size: int = 100 * 2**20,
+        dialect: Dialect = "auto",
         connector: Connector | None = None,
     ) -> None:
         self._closed = True  # until construction went through
         if not endpoints or num_lanes < 1:
             raise UsageError("a session pool needs at least one endpoint and one lane")
-        connector = connector or OpenEnvConnector(headers=headers, max_message_size=max_message_size)
+        if connector is None:
+            connector = DialectConnector(
+                WebSocketDial(headers=headers, max_message_size=max_message_size), dialect
+            )
         balancer = Balancer(endpoints)
         self._lanes = [
             Lane(connector, balancer, connect_timeout=connect_timeout, open_timeout=open_timeout)

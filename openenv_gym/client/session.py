@@ -54,7 +54,7 @@ class RemoteSession:
         self._refusal: ErrorReply | None = None
         self._opening: asyncio.Task[None] | None = None
         self._starting: asyncio.Task[None] | None = None
-        self._closing: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Future[None]] = set()
         # The running call.
         self._op = Op.RESET
         self._done: Done | None = None
@@ -149,12 +149,12 @@ class RemoteSession:
     def _send(self, request: Request, timeout: float | None) -> None:
         assert self._channel is not None
         try:
-            self._channel.send(request)
+            self._channel.send(request, timeout)
         except (TypeError, ValueError, RecursionError) as error:
             self._machine.abandon()
             self._report(InvalidActionError(f"{request.op}() cannot be sent: {error}", "VALIDATION_ERROR"))
             return
-        if timeout is not None:
+        if timeout is not None and not self._channel.keeps_deadlines:
             self._arm(timeout)
 
     def _on_reply(self, reply: Reply) -> None:
@@ -286,9 +286,10 @@ class RemoteSession:
         """Close the connection in the background."""
         channel, self._channel = self._channel, None
         if channel is not None:
-            task = channel.close(orderly=orderly)
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            end = channel.close(orderly=orderly)
+            if not end.done():
+                self._closing.add(end)
+                end.add_done_callback(self._closing.discard)
 
     async def disconnect(self) -> None:
         """Close the connection but keep the session usable: the next ``reset`` opens a new one."""

@@ -1,0 +1,342 @@
+"""One connection to a server for many sessions: it mends itself, and ends with its last session.
+
+What is sent again after a cut, and what is lost, is decided by `wire.v1.client_machine`. Here its frames
+travel: requests of one turn of the loop go out together, the replies of a frame are handed out together, and
+one task and one timer serve all sessions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+from openenv_gym.client.channel import OnLost, OnReply
+from openenv_gym.client.v1.channel import SharedChannel
+from openenv_gym.errors import OpenEnvGymError, ProtocolError, ServerUnreachableError, SessionLostError
+from openenv_gym.transport.interface import ConnectionClosed, Transport
+from openenv_gym.wire.messages import Request
+from openenv_gym.wire.v1.client_events import Closed, Event, Gone, Greeted, Opened, Replied
+from openenv_gym.wire.v1.client_machine import ClientMachine
+from openenv_gym.wire.v1.codecs import Codec, Frame, JsonCodec
+from openenv_gym.wire.v1.entries import FrameError
+
+_GOODBYE_TIMEOUT = 3.0  # seconds a server may take to close an environment before we stop waiting
+_OPEN_TIMEOUT = 300.0  # seconds, for an open without a limit of its own
+_FIRST_PAUSE = 0.05  # seconds between attempts to connect again
+_LONGEST_PAUSE = 5.0  # seconds
+_CLOSE_PROTOCOL_ERROR = 1002
+_CLOSE_TOO_BIG = 1009
+_CLOSES_FOR_GOOD = frozenset((1002, 1003, 1007, 1008, 1009, 1010))  # what was said, would be said again
+
+Redial = Callable[[], Awaitable[Transport]]
+
+
+class SharedConnection:
+    """A connection that carries sessions; lives on one event loop, and starts there at once.
+
+    Args:
+        transport: An open connection whose subprotocol is the codec's.
+        codec: The encoding.
+        redial: Opens another one, or raises a `PeerError`.
+        patience: Seconds beyond a call's own time after which its answer is no longer expected.
+        jitter: Gives numbers in [0, 1), so that many clients do not come back at the same moment.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        codec: Codec,
+        redial: Redial,
+        *,
+        patience: float = 10.0,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._machine = ClientMachine(codec, patience=patience)
+        self._is_text = isinstance(codec, JsonCodec)
+        self._redial = redial
+        self._jitter = jitter
+        self._transport: Transport | None = None
+        self._channels: dict[str, SharedChannel] = {}
+        self._openings: dict[str, asyncio.Future[None]] = {}
+        self._goodbyes: dict[str, asyncio.Future[None]] = {}
+        self._greeted: set[asyncio.Future[None]] = set()  # who waits for a connection
+        self._hurry = asyncio.Event()
+        self._attempts = 0  # to connect, since one was of use
+        self._turn_is_due = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._guests = 0  # opens under way
+        self._used = False
+        self._retired = False
+        self._task = self._loop.create_task(self._run(transport))
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether sessions may still be opened here; if not, it is over or about to be."""
+        return not self._retired
+
+    @property
+    def free(self) -> int | None:
+        """Slots that the server had free when it last said so."""
+        return self._free
+
+    _free: int | None = None
+
+    # --- sessions --------------------------------------------------------------------------------------
+
+    async def open(self, timeout: float | None, on_reply: OnReply, on_lost: OnLost) -> SharedChannel:
+        """Open a session; see `Connector.open`."""
+        self._guests += 1
+        self._used = True
+        try:
+            began = self._loop.time()
+            await self._wait_for_greeting(timeout)
+            left = _OPEN_TIMEOUT if timeout is None else max(0.01, began + timeout - self._loop.time())
+            session = self._machine.open(self._loop.time(), left)
+            opening = self._openings[session] = self._loop.create_future()
+            channel = SharedChannel(self, session, on_reply, on_lost)
+            self._channels[session] = channel
+            self._turn_soon()
+            try:
+                await opening
+            except asyncio.CancelledError:
+                self._channels.pop(session, None)
+                self._machine.close(session)
+                raise
+            finally:
+                self._openings.pop(session, None)
+            return channel
+        finally:
+            self._guests -= 1
+            self._turn_soon()
+
+    def call(self, channel: SharedChannel, request: Request, timeout: float | None) -> None:
+        """Queue a channel's request; see `Channel.send`."""
+        if channel.session not in self._channels:  # lost before its user could know
+            self._loop.call_soon(channel.on_lost, SessionLostError("the session ended as it was opened"))
+            return
+        self._machine.call(self._loop.time(), channel.session, request.op, request.payload, timeout)
+        if not self._turn_is_due:
+            self._turn_is_due = True
+            self._loop.call_soon(self._turn)
+
+    def leave(self, channel: SharedChannel, *, patient: bool) -> asyncio.Future[None]:
+        """End a channel's session; see `Channel.close`.
+
+        Args:
+            channel: The channel.
+            patient: Wait for the server even while there is no connection to it.
+        """
+        over: asyncio.Future[None] = self._loop.create_future()
+        known = self._channels.pop(channel.session, None) is not None
+        if not known or self._retired or not (patient or self._machine.is_up):
+            over.set_result(None)
+        else:
+            self._goodbyes[channel.session] = over
+            timer = self._loop.call_later(_GOODBYE_TIMEOUT, self._stop_waiting, channel.session)
+            over.add_done_callback(lambda _: timer.cancel())
+            self._hurry.set()
+        if known:
+            self._machine.close(channel.session)
+            self._turn_soon()
+        return over
+
+    def _stop_waiting(self, session: str) -> None:
+        """Leave a session to its lease."""
+        over = self._goodbyes.pop(session, None)
+        if over is not None:
+            self._finish_goodbye(over)
+        self._turn_soon()
+
+    def _finish_goodbye(self, over: asyncio.Future[None]) -> None:
+        """Report a goodbye; the last one only when the connection is closed too."""
+        if self._is_idle:
+            self.retire_if_idle()
+            self._task.add_done_callback(lambda _: _settle(over))
+        else:
+            _settle(over)
+
+    # --- turns -----------------------------------------------------------------------------------------
+
+    def _turn_soon(self) -> None:
+        if not self._turn_is_due:
+            self._turn_is_due = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Hand out what happened, send what waits, and set the timer."""
+        self._turn_is_due = False
+        machine = self._machine
+        while events := machine.take_events():
+            for event in events:
+                if type(event) is Replied:
+                    channel = self._channels.get(event.session)
+                    if channel is not None:
+                        channel.on_reply(event.answer)  # type: ignore[arg-type]  # asked for by messages.Op
+                else:
+                    self._handle(event)
+        if self._transport is not None:
+            while (frame := machine.next_frame()) is not None:
+                self._transport.send(frame)
+        wakeup = machine.next_wakeup
+        if wakeup is not None and (self._timer is None or self._timer_at > wakeup):
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer, self._timer_at = self._loop.call_at(wakeup, self._on_timer), wakeup
+        if self._used and not self._channels:
+            self.retire_if_idle()
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._machine.wake(self._loop.time())
+        self._turn()
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Greeted(greeting, _):
+                self._free = greeting.free
+                self._release_waiters(None)
+            case Opened(session, free):
+                if free is not None:
+                    self._free = free
+                if (opening := self._openings.get(session)) is not None and not opening.done():
+                    opening.set_result(None)
+            case Gone(session):
+                self._end(event)
+            case Closed(session):
+                if (over := self._goodbyes.pop(session, None)) is not None:
+                    self._finish_goodbye(over)
+
+    def _end(self, gone: Gone) -> None:
+        """Tell a session's user that it is over."""
+        channel = self._channels.pop(gone.session, None)
+        opening = self._openings.get(gone.session)
+        if opening is not None and not opening.done():
+            opening.set_exception(gone.cause)
+        elif channel is not None and gone.reply is not None:
+            channel.on_reply(gone.reply)
+        elif channel is not None:
+            channel.on_lost(gone.cause)
+
+    # --- connections -----------------------------------------------------------------------------------
+
+    async def _run(self, transport: Transport | None) -> None:
+        """Carry frames over one connection after the other."""
+        try:
+            while transport is not None:
+                await self._converse(transport)
+                transport = await self._connect_again()
+        finally:
+            self._retired = True
+            if self._timer is not None:
+                self._timer.cancel()
+
+    async def _converse(self, transport: Transport) -> None:
+        """Carry frames until the connection is over."""
+        self._machine.connected()
+        self._transport = transport
+        receive, machine = self._machine.receive, self._machine
+        clock, recv = self._loop.time, transport.recv
+        cause: OpenEnvGymError | None = None
+        try:
+            while True:
+                frame: Frame = await recv()
+                if self._is_text and isinstance(frame, bytes):
+                    frame = frame.decode()
+                receive(clock(), frame)
+                self._attempts = 0
+                self._turn()
+        except ConnectionClosed as closed:
+            cause = _why_for_good(closed)
+        except (FrameError, UnicodeError) as error:
+            cause = ProtocolError(f"the server broke the protocol: {error}")
+            await transport.close(_CLOSE_PROTOCOL_ERROR)
+        except asyncio.CancelledError:
+            await transport.close()
+            raise
+        finally:
+            self._transport = None
+            machine.disconnected(clock())
+        if cause is not None:
+            machine.abandon(cause)
+            self._release_waiters(cause)
+        for session in [session for session in self._goodbyes if session not in self._channels]:
+            if cause is not None:
+                self._stop_waiting(session)
+        self._turn()
+
+    async def _connect_again(self) -> Transport | None:
+        """Connect, with growing pauses between attempts; ``None`` when nobody wants it any more."""
+        while not self._retired:
+            if self._attempts:
+                pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self._attempts - 1, 10))
+                self._hurry.clear()
+                await _first_of(self._hurry, pause * (0.5 + self._jitter()))
+            self._attempts += 1
+            try:
+                return await self._redial()
+            except OpenEnvGymError as error:
+                self._release_waiters(error)
+                self._turn()
+        return None
+
+    async def _wait_for_greeting(self, timeout: float | None) -> None:
+        """Return when the connection is up; raise why it is not when an attempt fails."""
+        if self._machine.is_up:
+            return
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._greeted.add(waiter)
+        self._hurry.set()
+        try:
+            async with asyncio.timeout(timeout):
+                await waiter
+        except TimeoutError:
+            raise ServerUnreachableError(
+                f"no connection to the server came up within {timeout:g} s"
+            ) from None
+        finally:
+            self._greeted.discard(waiter)
+
+    def _release_waiters(self, error: OpenEnvGymError | None) -> None:
+        for waiter in self._greeted:
+            if not waiter.done():
+                if error is None:
+                    waiter.set_result(None)
+                else:
+                    waiter.set_exception(error)
+
+    @property
+    def _is_idle(self) -> bool:
+        return not (self._channels or self._goodbyes or self._guests)
+
+    def retire_if_idle(self) -> None:
+        """End the connection when it carries nothing and nobody waits for it."""
+        if self._is_idle and not self._retired:
+            self._retired = True
+            self._task.cancel()
+
+
+def _why_for_good(closed: ConnectionClosed) -> OpenEnvGymError | None:
+    """Say why another connection would end like this one; ``None`` when it need not."""
+    if closed.code not in _CLOSES_FOR_GOOD:
+        return None
+    if closed.code == _CLOSE_TOO_BIG and closed.by_us:
+        return SessionLostError("the server sent a message larger than max_message_size_mb: raise it")
+    said = f": {closed.reason}" if closed.reason else ""
+    who = "this side" if closed.by_us else "the server"
+    return SessionLostError(f"{who} closed the connection (code {closed.code}{said})")
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+async def _first_of(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
