@@ -33,7 +33,8 @@ class Observation(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_assignment=True, arbitrary_types_allowed=True)
 
     done: bool = Field(default=False, description="Whether the episode has terminated")
-    reward: bool | int | float | None = Field(default=None, description="Reward signal from the last action")
+    # The same types as OpenEnv's, the commonest first: pydantic tries one after the other.
+    reward: float | int | bool | None = Field(default=None, description="Reward signal from the last action")
     metadata: dict[str, Any] = Field(
         default_factory=dict, description="Additional metadata for the observation"
     )

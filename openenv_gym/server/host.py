@@ -66,6 +66,7 @@ class Answer:
 
 
 Job = Request | Question
+_RESET, _STEP, _STATE, _MCP = Op.RESET, Op.STEP, Op.STATE, Op.MCP  # an enum's members are slow to look up
 Offload = Callable[[Callable[[], Any]], Awaitable[Any]]
 _Call = Callable[[], Any]
 _READY = (ErrorReply, McpReply)
@@ -170,15 +171,15 @@ class EnvironmentHost:
         """Turn a job into a call without arguments, or into the reply it has earned already."""
         if isinstance(job, Question):
             return self._question_call(job)
-        match job.op:
-            case Op.STEP:
-                return self._step_call(job.payload, timeout)
-            case Op.RESET:
-                return self._reset_call(job.payload)
-            case Op.STATE:
-                return self._read_state
-            case Op.MCP:
-                return self._mcp_call(job.payload)
+        op = job.op
+        if op is _STEP:
+            return self._step_call(job.payload, timeout)
+        if op is _RESET:
+            return self._reset_call(job.payload)
+        if op is _STATE:
+            return self._read_state
+        if op is _MCP:
+            return self._mcp_call(job.payload)
         return ErrorReply(ErrorCode.UNKNOWN_TYPE, f"an environment does not handle {job.op}")
 
     def _step_call(self, payload: dict[str, Any], timeout: float | None) -> _Call | ErrorReply:
@@ -252,14 +253,14 @@ class EnvironmentHost:
         if isinstance(job, Question):
             _refuse_awaitable(job.method, result)
             return Answer(plain(result))
-        match job.op:
-            case Op.STEP:
-                return self._outcome(result, self.definition.methods.step)
-            case Op.RESET:
-                outcome = self._outcome(result, self.definition.methods.reset)
-                return _with_dropped(outcome, self.definition.methods.reset_options.dropped(job.payload))
-            case Op.STATE:
-                return StateReply(_state_values(result))
+        op = job.op
+        if op is _STEP:
+            return self._outcome(result, self.definition.methods.step)
+        if op is _RESET:
+            outcome = self._outcome(result, self.definition.methods.reset)
+            return _with_dropped(outcome, self.definition.methods.reset_options.dropped(job.payload))
+        if op is _STATE:
+            return StateReply(_state_values(result))
         _refuse_awaitable("handle_mcp", result)
         return McpReply(_as_dict("handle_mcp()", plain(result)))
 

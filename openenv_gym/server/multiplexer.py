@@ -31,6 +31,7 @@ from openenv_gym.wire.v1.server_terms import ServerTerms
 logger = logging.getLogger(__name__)
 
 _OPS = {Call.RESET: Op.RESET, Call.STEP: Op.STEP, Call.STATE: Op.STATE, Call.MCP: Op.MCP}
+_MCP = Op.MCP
 _SLICE = 0.01  # seconds of calls on this loop, after which everybody else on it has a turn
 
 
@@ -167,7 +168,7 @@ class Multiplexer:
         if session is None:
             return  # it was ended in the same turn, and nobody waits for the answer
         request = Request(_OPS[effect.call], effect.payload)
-        if session.executor.answers_at_once and request.op is not Op.MCP:
+        if session.executor.answers_at_once and request.op is not _MCP:
             self._calls.append((session, request, effect.timeout))
             return
         task = self._loop.create_task(self._call(session, request, effect.timeout))
@@ -176,7 +177,7 @@ class Multiplexer:
 
     async def _call(self, session: Session, request: Request, timeout: float) -> None:
         reply: Reply
-        if request.op is Op.MCP:
+        if request.op is _MCP:
             reply = McpReply(await self._mcp.answer(request.payload, session, timeout))
         else:
             reply = await self._table.call(session, request, timeout)

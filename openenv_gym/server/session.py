@@ -15,6 +15,9 @@ from openenv_gym.wire.server_session import ServerSession, Stage
 logger = logging.getLogger(__name__)
 
 
+_CLOSED = Stage.CLOSED  # looked up once: every step asks
+
+
 class SessionKind(StrEnum):
     """What a session was opened over. Only a WebSocket's ends by itself when its connection does."""
 
@@ -86,7 +89,7 @@ class Session:
     @property
     def ended(self) -> bool:
         """Whether no further call can succeed."""
-        return self._machine.stage is Stage.CLOSED or not self.executor.usable
+        return self._machine.stage is _CLOSED or not self.executor.usable
 
     @property
     def step_count(self) -> int:

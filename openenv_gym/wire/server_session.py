@@ -29,6 +29,10 @@ class Stage(Enum):
     CLOSED = auto()
 
 
+# Every step passes here, and an enum's members are slow to look up and to hash.
+_NEW, _RUNNING, _DONE, _CLOSED = Stage.NEW, Stage.RUNNING, Stage.DONE, Stage.CLOSED
+_RESET, _STEP = Op.RESET, Op.STEP
+
 _REFUSALS = {
     Stage.NEW: (Reason.NOT_RESET, "step() before reset(): call reset() first"),
     Stage.DONE: (Reason.EPISODE_OVER, "the episode is over: call reset() before the next step()"),
@@ -55,28 +59,29 @@ class ServerSession:
 
     def begin(self, op: Op) -> ErrorReply | None:
         """Start a call; a returned error is the reply, and nothing started."""
-        if self.stage is Stage.CLOSED:
+        stage = self.stage
+        if stage is _CLOSED:
             return _refuse(Reason.CLOSED, "the session is closed: open a new one")
         if self.busy:
             return _refuse(Reason.BUSY, f"{op}() while another call of this session is running")
-        if op is Op.STEP and not self.lenient and self.stage in _REFUSALS:
-            return _refuse(*_REFUSALS[self.stage])
+        if stage is not _RUNNING and op is _STEP and not self.lenient:
+            return _refuse(*_REFUSALS[stage])
         self.busy = True
         return None
 
     def finish(self, op: Op, reply: Reply) -> None:
         """Record the reply to the running call."""
         self.busy = False
-        if self.stage is Stage.CLOSED:
+        if self.stage is _CLOSED:
             return
         if isinstance(reply, ErrorReply):
             if reply.ends_session:
-                self.stage = Stage.CLOSED
-            elif op is Op.RESET:
-                self.stage = Stage.NEW  # half a reset is none
+                self.stage = _CLOSED
+            elif op is _RESET:
+                self.stage = _NEW  # half a reset is none
         elif isinstance(reply, Outcome):
-            self.steps = 0 if op is Op.RESET else self.steps + 1
-            self.stage = Stage.DONE if reply.done or reply.truncated else Stage.RUNNING
+            self.steps = 0 if op is _RESET else self.steps + 1
+            self.stage = _DONE if reply.done or reply.truncated else _RUNNING
 
     def close(self) -> None:
         """End the session."""
