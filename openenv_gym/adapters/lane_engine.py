@@ -27,6 +27,7 @@ from openenv_gym.adapters.lanes import (
     check_reset_mask,
 )
 from openenv_gym.adapters.servers import Servers, connect
+from openenv_gym.client.dialects import Dialect
 from openenv_gym.errors import ClosedError, OpenEnvGymError, UsageError
 from openenv_gym.wire.messages import Op, Request
 
@@ -50,6 +51,7 @@ class LaneEngine:
         truncate_on_fault: End the lane's episode on a fault instead of raising it.
         lenient: Accept observations with missing and unknown fields.
         copy: Hand out observations of the caller's own rather than one buffer that the next batch reuses.
+        dialect: Agreed with each server, or the one to insist on.
     """
 
     def __init__(
@@ -65,8 +67,11 @@ class LaneEngine:
         truncate_on_fault: bool,
         lenient: bool,
         copy: bool,
+        dialect: Dialect,
     ) -> None:
-        self.interface, self.pool = connect(servers, num_envs, timeout=reset_timeout, lenient=lenient)
+        self.interface, self.pool = connect(
+            servers, num_envs, timeout=reset_timeout, lenient=lenient, dialect=dialect
+        )
         self.autoreset_mode = autoreset_mode
         self.single_action_space: Space[Any] = self.interface.action_space
         self.single_observation_space: Space[Any] = self.interface.observation_space

@@ -9,6 +9,7 @@ import gymnasium
 
 from openenv_gym.adapters.interface import faulted, reset_request
 from openenv_gym.adapters.servers import connect, find_servers
+from openenv_gym.client.dialects import Dialect
 from openenv_gym.errors import (
     ClosedError,
     EnvError,
@@ -44,6 +45,8 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
             observation, reward 0.0 and ``info["fault"]``.
         lenient: For servers that do not keep to their own ``/schema``: in the observation space any field
             may be missing, and unknown ones go into the JSON text field ``additional_properties``.
+        dialect: ``"auto"`` speaks openenv-gym.v1 with servers that do, OpenEnv's dialect with the others;
+            ``"v1"`` or ``"openenv"`` insists on one.
         render_mode: Only ``None``: OpenEnv servers send no frames.
 
     Raises:
@@ -67,6 +70,7 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
         step_timeout: float = DEFAULT_STEP_TIMEOUT,
         on_fault: OnFault = "raise",
         lenient: bool = False,
+        dialect: Dialect = "auto",
         render_mode: str | None = None,
     ) -> None:
         check_options(on_fault, render_mode)
@@ -77,7 +81,9 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
         self._last_observation: Any = None
         self._closed = False
         self._servers = find_servers(base_url, provider, server, token=token, image=image, extra=extra)
-        self._interface, self._pool = connect(self._servers, 1, timeout=reset_timeout, lenient=lenient)
+        self._interface, self._pool = connect(
+            self._servers, 1, timeout=reset_timeout, lenient=lenient, dialect=dialect
+        )
         self.action_space = self._interface.action_space
         self.observation_space = self._interface.observation_space
 

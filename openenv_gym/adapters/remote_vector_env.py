@@ -18,6 +18,7 @@ from openenv_gym.adapters.remote_env import (
     check_options,
 )
 from openenv_gym.adapters.servers import find_servers
+from openenv_gym.client.dialects import Dialect
 from openenv_gym.errors import UsageError
 from openenv_gym.providers.provider import Provider
 from openenv_gym.wire.messages import Op, Request, StateReply
@@ -48,6 +49,8 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         on_fault: ``"truncate"`` or ``"raise"``.
         lenient: Accept observations that do not fit the server's own ``/schema``; see `RemoteEnv`.
         copy: With ``False``, `reset` and `step` return one buffer that the next call overwrites.
+        dialect: ``"auto"`` speaks openenv-gym.v1 with servers that do, OpenEnv's dialect with the others;
+            ``"v1"`` or ``"openenv"`` insists on one.
         render_mode: Only ``None``: OpenEnv servers send no frames.
 
     Raises:
@@ -74,6 +77,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         on_fault: OnFault = "truncate",
         lenient: bool = False,
         copy: bool = True,
+        dialect: Dialect = "auto",
         render_mode: str | None = None,
     ) -> None:
         super().__init__()
@@ -91,6 +95,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
             truncate_on_fault=on_fault == "truncate",
             lenient=lenient,
             copy=copy,
+            dialect=dialect,
         )
         self.num_envs = num_envs
         self.render_mode = render_mode

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from openenv_gym.adapters.interface import Interface
+from openenv_gym.client.dialects import Dialect
 from openenv_gym.client.pool import SessionPool
 from openenv_gym.client.schemas import fetch_schema
 from openenv_gym.errors import MissingExtraError, NotSupportedError, UsageError
@@ -77,7 +78,7 @@ def find_servers(
 
 
 def connect(
-    servers: Servers, num_lanes: int, *, timeout: float, lenient: bool
+    servers: Servers, num_lanes: int, *, timeout: float, lenient: bool, dialect: Dialect
 ) -> tuple[Interface, SessionPool]:
     """Learn the environment's spaces from a server, and make the pool of sessions; release on failure.
 
@@ -88,7 +89,7 @@ def connect(
     try:
         schema = fetch_schema(servers.endpoints[0], timeout=timeout)
         interface = Interface(schema, lenient=lenient)
-        return interface, SessionPool(servers.endpoints, num_lanes=num_lanes)
+        return interface, SessionPool(servers.endpoints, num_lanes=num_lanes, dialect=dialect)
     except BaseException:
         servers.release()
         raise

@@ -46,7 +46,7 @@ def test_raising_is_a_choice(corridor: LiveServer) -> None:
 def test_a_dead_server_truncates_its_lanes_and_they_move(corridor: LiveServer, mode: str) -> None:
     with Proxy(corridor.base_url) as doomed, Proxy(corridor.base_url) as healthy:
         urls = [doomed.base_url, healthy.base_url]
-        with RemoteVectorEnv(urls, num_envs=4, autoreset_mode=mode) as envs:
+        with RemoteVectorEnv(urls, num_envs=4, autoreset_mode=mode, dialect="openenv") as envs:
             envs.reset(seed=1, options={"length": 90})
             doomed.refuse()
             doomed.cut()
@@ -68,7 +68,7 @@ def test_a_dead_server_truncates_its_lanes_and_they_move(corridor: LiveServer, m
 def test_no_healthy_server_is_said_within_the_reset_timeout(corridor: LiveServer) -> None:
     with (
         Proxy(corridor.base_url) as proxy,
-        RemoteVectorEnv(proxy.base_url, num_envs=2, reset_timeout=0.5) as envs,
+        RemoteVectorEnv(proxy.base_url, num_envs=2, reset_timeout=0.5, dialect="openenv") as envs,
     ):
         envs.reset(seed=1)
         proxy.refuse()
@@ -85,7 +85,7 @@ def test_no_healthy_server_is_said_within_the_reset_timeout(corridor: LiveServer
 def test_a_hung_server_costs_its_own_deadline_only(corridor: LiveServer) -> None:
     with Proxy(corridor.base_url) as hung, Proxy(corridor.base_url) as healthy:
         urls = [hung.base_url, healthy.base_url]
-        with RemoteVectorEnv(urls, num_envs=2, step_timeout=0.3) as envs:
+        with RemoteVectorEnv(urls, num_envs=2, step_timeout=0.3, dialect="openenv") as envs:
             envs.reset(seed=1, options={"length": 90})
             hung.stall()
             envs.send([STAY, STAY], [0, 1])

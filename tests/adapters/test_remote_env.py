@@ -136,7 +136,7 @@ def test_truncating_an_environment_that_raises(corridor: LiveServer) -> None:
 
 
 def test_a_cut_connection_loses_the_episode_loudly(corridor: LiveServer) -> None:
-    with Proxy(corridor.base_url) as proxy, RemoteEnv(proxy.base_url) as env:
+    with Proxy(corridor.base_url) as proxy, RemoteEnv(proxy.base_url, dialect="openenv") as env:
         env.reset(seed=1)
         proxy.cut()
         for _ in range(2):  # not once only: never a silent step on a fresh environment
@@ -147,7 +147,8 @@ def test_a_cut_connection_loses_the_episode_loudly(corridor: LiveServer) -> None
 
 
 def test_a_stalled_connection_times_out(corridor: LiveServer) -> None:
-    with Proxy(corridor.base_url) as proxy, RemoteEnv(proxy.base_url, step_timeout=0.2) as env:
+    options = {"step_timeout": 0.2, "dialect": "openenv"}
+    with Proxy(corridor.base_url) as proxy, RemoteEnv(proxy.base_url, **options) as env:
         env.reset(seed=1)
         proxy.stall()
         with pytest.raises(TimeoutError):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from openenv_gym.client.dialects import Dialect
 from openenv_gym.client.env_client import EnvClient
 from openenv_gym.client.generic_client import GenericEnvClient
 from openenv_gym.client.pool import SessionPool
@@ -139,12 +140,15 @@ def test_a_token_opens_the_door_and_nothing_else_does(
     assert fetch_schema(Endpoint(server.base_url, TOKEN), PATIENCE)["action"]["properties"]["by"]
 
 
-def test_a_full_server_refuses_and_its_slot_is_free_right_after_close(live_server: Serve) -> None:
+@pytest.mark.parametrize("dialect", ["openenv", "v1"])
+def test_a_full_server_refuses_and_its_slot_is_free_right_after_close(
+    live_server: Serve, dialect: Dialect
+) -> None:
     server = live_server(counter_app(max_concurrent_envs=1))
     for _ in range(5):
-        with GenericEnvClient(server.base_url).sync() as first:
+        with GenericEnvClient(server.base_url, dialect=dialect).sync() as first:
             first.reset()
-            second = GenericEnvClient(server.base_url).sync()
+            second = GenericEnvClient(server.base_url, dialect=dialect, connect_timeout_s=0.1).sync()
             with pytest.raises(CapacityError):
                 second.reset()
             second.close()
@@ -168,9 +172,10 @@ def test_a_pool_waits_for_slots_and_keeps_lanes_apart(live_server: Serve) -> Non
     wait_until(lambda: Counter.open == 0)
 
 
-def test_a_server_that_goes_away_is_told(live_server: Serve) -> None:
+@pytest.mark.parametrize("dialect", ["openenv", "v1"])
+def test_a_server_that_goes_away_is_told(live_server: Serve, dialect: Dialect) -> None:
     server = live_server(counter_app())
-    with GenericEnvClient(server.base_url).sync() as client:
+    with GenericEnvClient(server.base_url, dialect=dialect).sync() as client:
         client.reset()
         server.stop()
         with pytest.raises(SessionLostError):

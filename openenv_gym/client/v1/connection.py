@@ -16,7 +16,7 @@ from openenv_gym.client.v1.channel import SharedChannel
 from openenv_gym.errors import OpenEnvGymError, ProtocolError, ServerUnreachableError, SessionLostError
 from openenv_gym.transport.interface import ConnectionClosed, Transport
 from openenv_gym.wire.messages import Request
-from openenv_gym.wire.v1.client_events import Closed, Event, Gone, Greeted, Opened, Replied
+from openenv_gym.wire.v1.client_events import Closed, Draining, Event, Gone, Greeted, Opened, Replied
 from openenv_gym.wire.v1.client_machine import ClientMachine
 from openenv_gym.wire.v1.codecs import Codec, Frame, JsonCodec
 from openenv_gym.wire.v1.entries import FrameError
@@ -27,6 +27,7 @@ _FIRST_PAUSE = 0.05  # seconds between attempts to connect again
 _LONGEST_PAUSE = 5.0  # seconds
 _CLOSE_PROTOCOL_ERROR = 1002
 _CLOSE_TOO_BIG = 1009
+_CLOSE_RESTART = 1012  # what a server that stops closes with
 _CLOSES_FOR_GOOD = frozenset((1002, 1003, 1007, 1008, 1009, 1010))  # what was said, would be said again
 
 Redial = Callable[[], Awaitable[Transport]]
@@ -69,6 +70,7 @@ class SharedConnection:
         self._timer_at = 0.0
         self._guests = 0  # opens under way
         self._used = False
+        self._is_draining = False
         self._retired = False
         self._task = self._loop.create_task(self._run(transport))
 
@@ -203,8 +205,10 @@ class SharedConnection:
                     self._free = free
                 if (opening := self._openings.get(session)) is not None and not opening.done():
                     opening.set_result(None)
-            case Gone(session):
+            case Gone():
                 self._end(event)
+            case Draining():
+                self._is_draining = True
             case Closed(session):
                 if (over := self._goodbyes.pop(session, None)) is not None:
                     self._finish_goodbye(over)
@@ -249,7 +253,7 @@ class SharedConnection:
                 self._attempts = 0
                 self._turn()
         except ConnectionClosed as closed:
-            cause = _why_for_good(closed)
+            cause = _why_for_good(closed, self._is_draining)
         except (FrameError, UnicodeError) as error:
             cause = ProtocolError(f"the server broke the protocol: {error}")
             await transport.close(_CLOSE_PROTOCOL_ERROR)
@@ -318,8 +322,10 @@ class SharedConnection:
             self._task.cancel()
 
 
-def _why_for_good(closed: ConnectionClosed) -> OpenEnvGymError | None:
-    """Say why another connection would end like this one; ``None`` when it need not."""
+def _why_for_good(closed: ConnectionClosed, is_draining: bool) -> OpenEnvGymError | None:
+    """Say why no other connection can go on where this one ended; ``None`` when one may."""
+    if is_draining or (closed.code == _CLOSE_RESTART and not closed.by_us):
+        return SessionLostError("the server has stopped: what became of a call that ran is unknown")
     if closed.code not in _CLOSES_FOR_GOOD:
         return None
     if closed.code == _CLOSE_TOO_BIG and closed.by_us:

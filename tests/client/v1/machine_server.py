@@ -81,10 +81,10 @@ class MachineServer:
         task.add_done_callback(self._tasks.discard)
         return subprotocol
 
-    async def cut(self) -> None:
-        """Cut every connection."""
+    async def cut(self, code: int = 1006) -> None:
+        """End every connection; without a close frame, unless a code is given."""
         for transport in list(self._ends.values()):
-            await transport.close(1006)
+            await transport.close(code)
         await asyncio.sleep(0)
 
     async def restart(self) -> None:

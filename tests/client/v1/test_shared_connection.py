@@ -170,6 +170,29 @@ async def test_a_restart_ends_the_running_call_once_with_its_outcome_unknown() -
     assert server.live == 0
 
 
+@pytest.mark.parametrize("announced", [False, True])
+@virtual_time
+async def test_a_server_that_stops_is_a_fault_at_once(announced: bool) -> None:
+    server = MachineServer()
+    dial, (busy, idle) = sessions_at(server, 2)
+    await busy.call(RESET, 5.0)
+    await idle.call(RESET, 5.0)
+    running = asyncio.create_task(busy.call(step(do="hang"), 200.0))
+    await asyncio.sleep(1)
+    if announced:
+        server.machine.drain()
+        server._turn()
+    del dial.servers["a"]
+    began = now()
+    await server.cut(1001 if announced else 1012)
+    with pytest.raises(SessionLostError, match=r"stopped.*unknown"):
+        await running
+    with pytest.raises(SessionLostError, match="stopped"):
+        await said(idle, "x")
+    assert now() - began < 1.0
+    await close_all([busy, idle])
+
+
 @virtual_time
 async def test_the_servers_deadline_decides_and_the_slot_is_freed() -> None:
     server = MachineServer(capacity=1)
