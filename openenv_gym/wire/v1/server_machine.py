@@ -183,9 +183,9 @@ class ServerMachine:
     def _refusal(self, session: HostedSession, entry: RequestEntry) -> ErrorReply:
         if session.stage is Stage.CLOSING:
             return refusals.gone()
-        if entry.seq == session.seq + 1:
+        if entry.seq == session.seq + 1 and session.stage is not Stage.IDLE:
             return refusals.busy(entry.op)
-        return refusals.out_of_order(entry.seq, session.seq + 1)
+        return refusals.out_of_order(entry.op, entry.seq, session.seq + 1)
 
     def _take_unknown(self, now: float, connection: ServerConnection, entry: RequestEntry) -> None:
         """Take an entry that names no session which holds a slot."""
