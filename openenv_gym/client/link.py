@@ -149,8 +149,8 @@ class Link:
         busy = self._busy
         if not busy.acquire(blocking=False):
             raise ConcurrentCallError(
-                f"{request.op}() was called while another call of this client is running; await each call, or "
-                "open one client a rollout"
+                f"{request.op}() was called while another call of this client is running; await each call, "
+                "or open one client a rollout"
             )
         return busy
 
