@@ -46,6 +46,11 @@ def not_offered(what: str) -> ErrorReply:
     return ErrorReply(ErrorCode.UNKNOWN_TYPE, f"this environment offers no {what}")
 
 
+def not_offered_at_all(what: str) -> ErrorReply:
+    """An open asks for something that this server's greeting does not name."""
+    return gone(f"this environment offers no {what}")
+
+
 def not_an_object(op: str) -> ErrorReply:
     """The payload is of the wrong kind."""
     return ErrorReply(ErrorCode.VALIDATION_ERROR, f"the payload of {op[:40]} is a map of names to values")

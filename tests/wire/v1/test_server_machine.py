@@ -205,6 +205,18 @@ def test_the_newest_connection_gets_the_answer() -> None:
     assert len(server.say(new, (A, 2, "step", {}))) == 1
 
 
+def test_an_answer_not_yet_sent_moves_with_its_session() -> None:
+    server = Server()
+    old = server.connect()
+    server.open(old, A)
+    server.say(old, (A, 1, "step", {}))
+    server.machine.finished(A, Outcome({}, 1.0))
+    new = server.connect()
+    server.say(new, (A, 1, "step", {}))
+    assert server.read(old) == []
+    assert server.read_one(new).kind == "outcome"
+
+
 def test_a_lease_begins_with_the_disconnect_and_resume_ends_it() -> None:
     server = Server()
     first = server.connect()
