@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from git_env.server.gitea import Repository
-from git_env.server.refusal import Refusal
+from git_env.server.policy.refusal import Refusal
 from git_env.server.trusted_git import HostAccess, TrustedGit, TrustedGitError
 
 _REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")

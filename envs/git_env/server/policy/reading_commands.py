@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from git_env.server.command_grammar import Subcommand, options
-from git_env.server.option_groups import DIFF, LOG, NO_DRIVERS, PRETTY, REFS, WALK
+from git_env.server.policy.command_grammar import Subcommand, options
+from git_env.server.policy.option_groups import DIFF, LOG, NO_DRIVERS, PRETTY, REFS, WALK
 
 READING: Mapping[str, Subcommand] = MappingProxyType(
     {

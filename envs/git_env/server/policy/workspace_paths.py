@@ -11,7 +11,7 @@ import os
 import re
 from pathlib import Path
 
-from git_env.server.refusal import Refusal
+from git_env.server.policy.refusal import Refusal
 
 WORKSPACE = "/workspace"
 
