@@ -270,20 +270,20 @@ class ClientMachine:
     # --- receiving -------------------------------------------------------------------------------------
 
     def _take(self, session: TrackedSession, entry: ReplyEntry) -> None:
-        kind = entry.kind
-        if kind == Kind.GONE:
+        if entry.kind == Kind.GONE:
             if session.phase is not Phase.CLOSING:
                 reply = read_error(entry.payload)
                 self._forget(session)
                 self._events.append(Gone(session.id, error_from_reply(reply), reply))
         elif session.phase is Phase.CLOSING:
-            if kind == Kind.CLOSED:
+            if entry.kind == Kind.CLOSED:
                 self._forget(session)
                 self._report_closed(session)
-        elif entry.seq == session.seq and session.is_waiting:
-            if session.phase is Phase.OPENING:
-                self._take_opened(session, entry)
-            elif (answer := read_answer(kind, entry.payload)) is not None:
+        elif session.phase is Phase.OPENING:
+            self._take_opened(session, entry)
+        elif session.phase is Phase.BUSY and entry.seq == session.seq:
+            answer = read_answer(entry.kind, entry.payload)
+            if answer is not None:
                 self._outbox.settle(session)
                 session.phase = Phase.IDLE
                 self._events.append(Replied(session.id, answer))

@@ -180,7 +180,7 @@ class LossyWorld:
                 self.jobs = [job for job in self.jobs if job.session != session]
                 if "lease" in why:
                     self.expired.add(session)
-                    assert self.noticed[self.contacts[session]] <= self.now - LEASE
+                    assert self.now >= self.noticed[self.contacts[session]] + LEASE
         self.jobs.append(effect)
 
     # --- time ------------------------------------------------------------------------------------------
