@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from git_env.server.checkout_pool import CheckoutPool, remove_tree
+from git_env.server.checkout_pool import MAX_STARTING_POINTS, CheckoutPool, remove_tree
 from git_env.server.fresh_checkout import build_checkout
 from git_env.server.gitea import GiteaClient, GitHostError, Repository
 from git_env.server.mirrors import MirrorStore, StartingPoint
@@ -139,11 +139,13 @@ class SharedState:
         return self.mirrors.starting_point(self.find(task.repository), task.ref)
 
     def prepare_tasks(self) -> None:
-        """Fetch the tasks' repositories and build a first checkout of each, so that no episode waits."""
+        """Fetch the tasks' repositories and build first checkouts, so that no episode waits."""
         self.start()
-        for task in self.settings.tasks.values():
+        for number, task in enumerate(self.settings.tasks.values()):
             try:
-                self.pool.prepare(self.starting_point(task))
+                start = self.starting_point(task)
+                if number < MAX_STARTING_POINTS:
+                    self.pool.prepare(start)
             except (Refusal, GitHostError, TrustedGitError) as error:
                 if self._closed:
                     return

@@ -340,6 +340,20 @@ def test_a_broken_sandbox_is_replaced_by_the_next_reset(shared: SharedState) -> 
     env.close()
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "x/" * 2000, "\ud800", "a\nb", "\x00", "ü" * 130])
+def test_names_that_no_file_can_have(agent: Agent, name: str) -> None:
+    for observation in (
+        agent.git("status", f"project/{name}"),
+        agent.git(f"add {name!r}"),
+        agent.clone(name),
+        agent.clone("empty", "x" * 300),
+        agent.read(f"project/{name}"),
+    ):
+        assert not observation.success
+        assert observation.error
+        observation.model_dump_json()
+
+
 def test_a_step_ends_before_its_deadline(agent: Agent) -> None:
     agent.write("project/slow.txt", "a" * 40_000 + "\n")
     agent.run("add -A")

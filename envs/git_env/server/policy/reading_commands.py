@@ -34,6 +34,16 @@ READING: Mapping[str, Subcommand] = MappingProxyType(
         "for-each-ref": Subcommand(
             options(f"{REFS} --count=number --points-at=text --ignore-case --omit-empty")
         ),
+        "format-patch": Subcommand(
+            options(
+                "--stdout -k --keep-subject -n --numbered -N --no-numbered --start-number=number -s --signoff"
+                " --root --subject-prefix=text -v=number --reroll-count=number --cover-letter --no-stat"
+                " --no-binary --zero-commit -p --no-renames -U=number --full-index --base=text"
+            ),
+            numeric=True,
+            # Written as files, patches would go through a symbolic link of their name, into .git for one.
+            forced=("--stdout",),
+        ),
         "grep": Subcommand(
             options(
                 "-e=text -i --ignore-case -n --line-number -l --files-with-matches --name-only -L"

@@ -126,15 +126,6 @@ WRITING: Mapping[str, Subcommand] = MappingProxyType(
             ),
             writes=True,
         ),
-        "format-patch": Subcommand(
-            options(
-                "--stdout -k --keep-subject -n --numbered -N --no-numbered --start-number=number -s --signoff"
-                " --root --subject-prefix=text -v=number --reroll-count=number --cover-letter --no-stat"
-                " --no-binary --zero-commit -p --no-renames -U=number --full-index --base=text"
-            ),
-            writes=True,
-            numeric=True,
-        ),
         "merge": Subcommand(
             options(
                 f"{STRATEGY} --commit --no-commit -e --edit --no-edit --ff --no-ff --ff-only --squash"
