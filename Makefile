@@ -31,7 +31,9 @@ format: .venv/.ready
 lock: .venv/.ready
 	tools/lock.sh
 
-bench: .venv/.ready
+bench: .venv/.ready .venv-interop/.ready
+	.venv-interop/bin/python benchmarks/throughput.py
+	.venv-interop/bin/python benchmarks/latency.py
 	.venv/bin/python benchmarks/import_cost.py
 	.venv/bin/python benchmarks/git_reset.py
 

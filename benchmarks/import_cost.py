@@ -1,17 +1,15 @@
 """What `import openenv_gym` costs beside gymnasium's own import: fresh processes, alternating.
 
-    python benchmarks/import_cost.py [--rounds 15] [--json FILE]
+Usage: python benchmarks/import_cost.py [--rounds 15] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import statistics
 import subprocess
 import sys
-from importlib.metadata import version
+
+from measuring import alternate, describe, machine, spread, table, write_json
 
 STATEMENTS = {
     "gymnasium": "import gymnasium",
@@ -22,44 +20,33 @@ STATEMENTS = {
 PROBE = "import sys, time; t = time.perf_counter(); {}; print(time.perf_counter() - t, len(sys.modules))"
 
 
-def measure(statement: str) -> tuple[float, int]:
+def probe(statement: str) -> tuple[float, int]:
     """Run one import in a fresh interpreter; returns seconds and modules loaded."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE.format(statement)], capture_output=True, text=True, timeout=120, check=True
-    )
+    command = [sys.executable, "-c", PROBE.format(statement)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     seconds, modules = done.stdout.split()
     return float(seconds), int(modules)
 
 
 def main() -> None:
-    """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure, print a table, write JSON if asked."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--json", metavar="FILE")
-    arguments = parser.parse_args()
-    times: dict[str, list[float]] = {name: [] for name in STATEMENTS}
-    modules: dict[str, int] = {}
-    for _ in range(arguments.rounds):
-        for name, statement in STATEMENTS.items():
-            seconds, modules[name] = measure(statement)
-            times[name].append(seconds)
-    base = statistics.median(times["gymnasium"])
-    print(f"{'import':32} {'median':>9} {'min':>9} {'max':>9} {'over gymnasium':>15} {'modules':>8}")
+    parser.add_argument("--json", metavar="FILE", help="write every single figure there")
+    options = parser.parse_args()
+    facts = machine()
+    modules = {name: probe(statement)[1] for name, statement in STATEMENTS.items()}
+    timed = {name: lambda s=statement: probe(s)[0] for name, statement in STATEMENTS.items()}
+    times = alternate(timed, options.rounds)
+    rows = []
     for name, values in times.items():
-        median = statistics.median(values)
-        print(
-            f"{name:32} {median * 1e3:7.0f}ms {min(values) * 1e3:7.0f}ms {max(values) * 1e3:7.0f}ms"
-            f" {(median - base) * 1e3:+13.0f}ms {modules[name]:8}"
-        )
-    if arguments.json:
-        result = {
-            "seconds": times,
-            "modules": modules,
-            "python": platform.python_version(),
-            "gymnasium": version("gymnasium"),
-        }
-        with open(arguments.json, "w") as file:
-            json.dump(result, file, indent=2)
+        over = [1e3 * (value - base) for value, base in zip(values, times["gymnasium"], strict=True)]
+        rows.append([name, spread([1e3 * value for value in values]), spread(over), str(modules[name])])
+    print(describe(facts), "\n")
+    print(table(["import", "ms", "ms over gymnasium's", "modules"], rows))
+    write_json(options.json, facts, {"seconds": times, "modules": modules})
 
 
 if __name__ == "__main__":

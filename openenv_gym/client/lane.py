@@ -122,6 +122,7 @@ class Lane:
                 losses += isinstance(error, SessionLostError)
                 if losses == _RESETS_LOST:
                     raise
+                await self._session.disconnect()  # from a server that is shutting down, for example
                 self._blame(error)
             else:
                 if self._site is not None:
@@ -146,7 +147,7 @@ class Lane:
         await self._session.connect()
 
     def _blame(self, error: PeerError) -> None:
-        if self._site is not None and not self._session.is_open:
+        if self._site is not None:
             after = error.retry_after if isinstance(error, CapacityError) else None
             self._balancer.failed(self._site, full=isinstance(error, CapacityError), retry_after=after)
 

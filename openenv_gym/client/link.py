@@ -12,7 +12,7 @@ from typing import Any
 from openenv_gym.client.channel import Connector
 from openenv_gym.client.io_thread import IoThread, io_thread
 from openenv_gym.client.session import RemoteSession
-from openenv_gym.errors import ClosedError, SessionLostError
+from openenv_gym.errors import ClosedError, ConcurrentCallError, SessionLostError
 from openenv_gym.providers.endpoint import Endpoint, ServerSpec
 from openenv_gym.providers.provider import Provider
 from openenv_gym.wire.messages import Request
@@ -52,6 +52,7 @@ class Link:
         self._io: IoThread | None = None
         self._starting = threading.Lock()
         self._making = threading.Lock()
+        self._busy = threading.Lock()
         self._pid = os.getpid()
         self._closed = False
 
@@ -77,7 +78,11 @@ class Link:
         session = self._session
         if session is None or io is not self._io:
             session = self._make_session(io, self._start_server())
-        return io.call(partial(session.start, request, timeout), session.give_up)
+        busy = self._take_turn(request)
+        try:
+            return io.call(partial(session.start, request, timeout), session.give_up)
+        finally:
+            busy.release()
 
     async def acall(self, request: Request, timeout: float | None) -> Any:
         """Make a call and await its reply; cancelling gives the session up."""
@@ -85,7 +90,11 @@ class Link:
         session = self._session
         if session is None or io is not self._io:
             session = self._make_session(io, await self._astart_server())
-        return await io.acall(partial(session.start, request, timeout), session.give_up)
+        busy = self._take_turn(request)
+        try:
+            return await io.acall(partial(session.start, request, timeout), session.give_up)
+        finally:
+            busy.release()
 
     def connect(self) -> None:
         """Start the server if it is ours to start, and connect."""
@@ -135,6 +144,16 @@ class Link:
 
     # --- inside ----------------------------------------------------------------------------------------
 
+    def _take_turn(self, request: Request) -> threading.Lock:
+        """Refuse a second call on the caller's side: on the I/O thread the first may be over by then."""
+        busy = self._busy
+        if not busy.acquire(blocking=False):
+            raise ConcurrentCallError(
+                f"{request.op}() was called while another call of this client is running; await each call, "
+                "or open one client a rollout"
+            )
+        return busy
+
     def _mine(self) -> RemoteSession | None:
         """The session, unless there is none, it is a forked parent's, or its thread has ended."""
         return self._session if self._io is not None and self._io.is_mine else None
@@ -149,7 +168,7 @@ class Link:
                 session = RemoteSession(self._connector, endpoint, connect_timeout=self._connect_timeout)
                 if inherited is not None and not inherited.is_fresh:
                     session.lose(SessionLostError("the process was forked; the session stayed in its parent"))
-                self._session, self._io = session, io
+                self._session, self._io, self._busy = session, io, threading.Lock()
             return self._session
 
     def _start_server(self) -> Endpoint:

@@ -226,8 +226,8 @@ class RemoteSession:
         self._timer = None
         if self._deadline is None:
             return
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._deadline:
+        if self._deadline > self._timer_at:  # not the clock: timers fire a hair early, and would be set again
+            loop = asyncio.get_running_loop()
             self._timer, self._timer_at = loop.call_at(self._deadline, self._on_timer), self._deadline
             return
         self._end_call(

@@ -18,7 +18,7 @@ from openenv_gym.errors import (
     StepTimeoutError,
 )
 from openenv_gym.providers.endpoint import Endpoint
-from openenv_gym.wire.messages import ErrorCode, ErrorReply, Op, Outcome, Request
+from openenv_gym.wire.messages import ErrorCode, ErrorReply, Op, Outcome, Reason, Request
 from tests.client.dialect_server import DialectServer, MemoryConnector
 from tests.client.virtual_time import now, virtual_time
 
@@ -129,6 +129,26 @@ async def test_a_server_that_stays_full_is_an_error_at_the_deadline() -> None:
     assert isinstance(result, NoHealthyServerError)
     assert "all taken" in str(result)
     assert not isinstance(result, CapacityError)
+    await lane.lane.close()
+
+
+@virtual_time
+async def test_a_server_that_shuts_down_is_left_for_another() -> None:
+    connector = MemoryConnector(a=DialectServer(), b=DialectServer())
+    lane = LaneUser(connector, "a", "b")
+    await lane(RESET)
+    connector.servers["a"].refusal = ErrorReply(
+        ErrorCode.SESSION_ERROR, "shutting down", {"reason": Reason.DRAINING.value}
+    )
+    drained = {"do": "error", "code": "EXECUTION_ERROR", "details": {"reason": "draining"}}
+    assert isinstance(await lane(Request(Op.STEP, drained)), CapacityError)
+    began = now()
+    result = await lane(Request(Op.RESET, drained), 7.0)
+    assert isinstance(result, NoHealthyServerError)
+    assert now() - began == pytest.approx(7.0)
+    assert len(connector.asked) < 60
+    assert isinstance(await lane(RESET), Outcome)
+    assert connector.asked[-1] == "b"
     await lane.lane.close()
 
 

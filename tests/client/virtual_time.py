@@ -12,15 +12,23 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+_MOST_TURNS = 100_000  # without a pause; more are a loop that spins
+
+
 class _JumpingSelector(selectors.DefaultSelector):
     loop: _VirtualTimeLoop
+    turns = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         events = super().select(0)
+        self.turns += 1
         if not events and timeout is None:
             raise RuntimeError("every task waits for another: nothing can ever happen again")
+        if self.turns > _MOST_TURNS:
+            raise RuntimeError(f"something is tried again and again without a pause ({events=})")
         if not events and timeout:
             self.loop.now += timeout
+            self.turns = 0
         return events
 
 

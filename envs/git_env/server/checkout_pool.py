@@ -22,7 +22,7 @@ from git_env.server.trusted_git import TrustedGitError
 
 logger = logging.getLogger(__name__)
 
-_MAX_STARTING_POINTS = 32
+MAX_STARTING_POINTS = 32
 _MAX_TRASH = 32
 _SOON, _SOMETIME, _LAST = range(3)
 
@@ -142,7 +142,7 @@ class CheckoutPool:
         """The shelf of ``start``, as used last; the one not used for longest makes room."""
         shelf = self._shelves.setdefault(start.key, _Shelf(start))
         self._shelves.move_to_end(start.key)
-        while len(self._shelves) > _MAX_STARTING_POINTS:
+        while len(self._shelves) > MAX_STARTING_POINTS:
             _, dropped = self._shelves.popitem(last=False)
             for path in dropped.ready:
                 self._trash += 1

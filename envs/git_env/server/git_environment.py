@@ -10,17 +10,17 @@ from typing import Any, ClassVar
 
 from git_env.models import GitAction, GitObservation, GitState, RepositoryInfo
 from git_env.server import push_operation, remote_operations
-from git_env.server.command_policy import ParsedCommand, parse_command
 from git_env.server.episode_clock import EpisodeClock
 from git_env.server.gitea import GitHostError
-from git_env.server.refusal import Refusal
+from git_env.server.policy.command_policy import ParsedCommand, parse_command
+from git_env.server.policy.refusal import Refusal
+from git_env.server.policy.workspace_paths import WORKSPACE
 from git_env.server.session_sandbox import GitResult
 from git_env.server.session_workspace import SessionWorkspace, WorkingDirectory
 from git_env.server.settings import Task
 from git_env.server.shared_state import SharedState
 from git_env.server.task_catalog import TaskCatalog
 from git_env.server.trusted_git import TrustedGitError
-from git_env.server.workspace_paths import WORKSPACE
 from openenv_gym.errors import EnvironmentFailedError, NotResetError
 from openenv_gym.models import EnvironmentMetadata
 from openenv_gym.server.environment import Environment
@@ -82,6 +82,9 @@ class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
         self._clock = EpisodeClock(self._rng.getrandbits(32))
         self._reset_rubric()
         self._shared.start()
+        if self._workspace is not None and not self._workspace.usable:
+            self._workspace.close()
+            self._workspace = None
         if self._workspace is None:
             self._workspace = SessionWorkspace(self._shared)
         self._workspace.clear()
@@ -129,6 +132,8 @@ class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
         if self._workspace is None:
             raise NotResetError("call reset() before step()")
         self._state.step_count += 1
+        # What is left of the deadline is for the reply.
+        self._workspace.set_deadline(None if timeout_s is None else 0.9 * timeout_s)
         operations: dict[str, Callable[[SessionWorkspace, GitAction], GitObservation]] = {
             "list_repos": self._list_repos,
             "clone_repo": self._clone_repo,

@@ -25,7 +25,7 @@ DEFAULTS: tuple[Setting, ...] = (
 ENFORCED: tuple[Setting, ...] = (
     # Programs.
     ("core.hooksPath", "/dev/null"),
-    ("core.fsmonitor", "false"),
+    ("core.fsmonitor", ""),  # git before 2.36 takes "false" for the name of a program
     ("core.editor", ":"),
     ("sequence.editor", ":"),
     ("core.pager", "cat"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from git_env.server.gitea import Repository
-from git_env.server.refusal import Refusal
+from git_env.server.policy.refusal import Refusal
 from git_env.server.trusted_git import HostAccess, TrustedGit, TrustedGitError
 
 _REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
@@ -108,6 +108,8 @@ class MirrorStore:
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
         self._mirrors: dict[str, Mirror] = {}
+        # References are the operator's, not agents', so these stay few.
+        self._found: dict[tuple[str, int, str | None], StartingPoint] = {}
 
     def shown_url(self, full_name: str) -> str:
         """The address of a repository as agents see it."""
@@ -150,11 +152,13 @@ class MirrorStore:
             TrustedGitError: The repository could not be fetched.
         """
         mirror = self.get(repository)
-        found = self._find(mirror, ref)
+        key = (repository.full_name, mirror.generation, ref)
+        found = self._found.get(key)
         if found is None:
-            found = self._find(self.refresh(repository), ref)
+            found = self._find(mirror, ref) or self._find(self.refresh(repository), ref)
         if found is None:
             raise Refusal(f"{ref!r} is no branch, tag or commit of {repository.full_name}")
+        self._found[key] = found
         return found
 
     def _find(self, mirror: Mirror, ref: str | None) -> StartingPoint | None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
-from git_env.server.command_grammar import Arguments
-from git_env.server.command_policy import ParsedCommand
 from git_env.server.mirrors import Mirror
-from git_env.server.refusal import Refusal
+from git_env.server.policy.command_grammar import Arguments
+from git_env.server.policy.command_policy import ParsedCommand
+from git_env.server.policy.refusal import Refusal
 from git_env.server.session_sandbox import MIRRORS, GitResult
 from git_env.server.session_workspace import SessionWorkspace, WorkingDirectory
 

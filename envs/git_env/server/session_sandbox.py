@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
 from git_env.server.hardening import base_environ
+from git_env.server.policy.workspace_paths import WORKSPACE
 from git_env.server.settings import GitSettings
-from git_env.server.workspace_paths import WORKSPACE
 from openenv_gym.sandbox import Limits, Mount, SandboxSpec, open_sandbox
 
 MIRRORS = "/mirrors"
 SCRATCH = "/tmp"
 _SETTINGS = "/settings"
+_LEAST_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class GitResult:
 class SessionSandbox:
     """Opened for one session, closed with it.
 
+    Attributes:
+        environ: What every git process inside gets.
+        deadline: When programs are stopped at the latest (``time.monotonic()``); None for their limit.
+
     Args:
         settings: Mechanism and limits.
         workspace: The directory behind ``/workspace``.
@@ -51,6 +57,7 @@ class SessionSandbox:
         limits = settings.limits
         self._limits = limits
         self._emptying: Thread | None = None
+        self.deadline: float | None = None
         self._sandbox = open_sandbox(
             SandboxSpec(
                 mounts=(
@@ -81,6 +88,11 @@ class SessionSandbox:
         self._rewrites = [(self.inside(place), place) for place in places if self.inside(place) != place]
 
     @property
+    def usable(self) -> bool:
+        """Whether programs can be run: it is not closed, and has not failed."""
+        return self._sandbox.usable
+
+    @property
     def mechanism(self) -> str:
         """What confines: "bubblewrap", "landlock", or "none" where the operator chose that."""
         return self._sandbox.mechanism
@@ -103,12 +115,20 @@ class SessionSandbox:
             environ: The whole environment.
         """
         self._wait_for_scratch()
-        done = self._sandbox.run(list(argv), cwd=cwd, environ=environ)
+        timeout = None if self.deadline is None else max(_LEAST_SECONDS, self.deadline - time.monotonic())
+        words = list(argv)
+        try:
+            done = self._sandbox.run(words, cwd=cwd, environ=environ, timeout=timeout)
+        except OSError as error:
+            return GitResult(126, "", f"{words[0]} cannot be started: {error.strerror}\n")
         stdout, stderr = self._shown(done.stdout), self._shown(done.stderr)
+        seconds = (
+            self._limits.command_seconds if timeout is None else min(timeout, self._limits.command_seconds)
+        )
         if done.truncated:
             stdout += f"\n[cut: a command may print {self._limits.output_bytes} bytes]\n"
         stopped = {
-            "wall_seconds": f"stopped: it took longer than {self._limits.command_seconds:g} s\n",
+            "wall_seconds": f"stopped: it took longer than {round(seconds, 1):g} s\n",
             "memory_bytes": f"stopped: it needed more than {self._limits.memory_bytes} bytes of memory\n",
             "output_bytes": "stopped: it printed far too much\n",
             "disk_bytes": f"the workspace holds more than {self._limits.workspace_bytes} bytes\n",

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from git_env.server.command_policy import PathChecks
-from git_env.server.config_policy import is_expected
 from git_env.server.fresh_checkout import quoted_path
 from git_env.server.hardening import ENFORCED, Setting, as_environ
 from git_env.server.mirrors import Mirror, StartingPoint
-from git_env.server.refusal import Refusal
-from git_env.server.session_sandbox import MIRRORS, SCRATCH, GitResult, SessionSandbox
-from git_env.server.shared_state import SharedState
-from git_env.server.workspace_paths import (
+from git_env.server.policy.command_grammar import PathChecks
+from git_env.server.policy.config_policy import is_expected
+from git_env.server.policy.refusal import Refusal
+from git_env.server.policy.workspace_paths import (
     WORKSPACE,
     check_real_location,
     refuse_git_components,
     resolve_parts,
 )
+from git_env.server.session_sandbox import MIRRORS, SCRATCH, GitResult, SessionSandbox
+from git_env.server.shared_state import SharedState
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,15 @@ class SessionWorkspace:
             self.root.rmdir()
             raise
         self.mechanism = self._sandbox.mechanism
+
+    @property
+    def usable(self) -> bool:
+        """Whether the sandbox still works."""
+        return self._sandbox.usable
+
+    def set_deadline(self, seconds: float | None) -> None:
+        """Have commands end within ``seconds`` from now, all together; None leaves them their own limit."""
+        self._sandbox.deadline = None if seconds is None else time.monotonic() + seconds
 
     def close(self) -> None:
         """End the sandbox and remove the files."""

@@ -13,11 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from git_env.server.checkout_pool import CheckoutPool, remove_tree
+from git_env.server.checkout_pool import MAX_STARTING_POINTS, CheckoutPool, remove_tree
 from git_env.server.fresh_checkout import build_checkout
 from git_env.server.gitea import GiteaClient, GitHostError, Repository
 from git_env.server.mirrors import MirrorStore, StartingPoint
-from git_env.server.refusal import Refusal
+from git_env.server.policy.refusal import Refusal
 from git_env.server.settings import GitSettings, Task
 from git_env.server.trusted_git import HostAccess, TrustedGit, TrustedGitError
 from openenv_gym.errors import ClosedError
@@ -139,11 +139,13 @@ class SharedState:
         return self.mirrors.starting_point(self.find(task.repository), task.ref)
 
     def prepare_tasks(self) -> None:
-        """Fetch the tasks' repositories and build a first checkout of each, so that no episode waits."""
+        """Fetch the tasks' repositories and build first checkouts, so that no episode waits."""
         self.start()
-        for task in self.settings.tasks.values():
+        for number, task in enumerate(self.settings.tasks.values()):
             try:
-                self.pool.prepare(self.starting_point(task))
+                start = self.starting_point(task)
+                if number < MAX_STARTING_POINTS:
+                    self.pool.prepare(start)
             except (Refusal, GitHostError, TrustedGitError) as error:
                 if self._closed:
                     return
@@ -162,7 +164,7 @@ class SharedState:
         url, username, password = settings.gitea_url, settings.username, settings.password
         shown_url = url or EMBEDDED_URL
         if url is None:
-            embedded = _start_host(settings, cleanup)
+            embedded = _start_host(settings, self.directory / "host", cleanup)
             url, username, password = embedded.url, embedded.username, embedded.password
         self._owner = username
         self.client = cleanup.enter_context(GiteaClient(url, username, password))
@@ -177,11 +179,11 @@ class SharedState:
         cleanup.callback(self.pool.stop)
 
 
-def _start_host(settings: GitSettings, cleanup: ExitStack) -> GitHost:
+def _start_host(settings: GitSettings, root: Path, cleanup: ExitStack) -> GitHost:
     from git_env.host import GitHost, HostSettings
 
-    host = GitHost(imports=settings.imports, settings=HostSettings(allow_push=settings.allow_push))
-    return cleanup.enter_context(host)
+    host_settings = HostSettings(allow_push=settings.allow_push)
+    return cleanup.enter_context(GitHost(root=root, imports=settings.imports, settings=host_settings))
 
 
 def _own_directory(base: Path | None, cleanup: ExitStack) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 
 
@@ -35,7 +36,7 @@ class AdmissionQueue:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._waiting: dict[str, WaitingOpen] = {}
+        self._waiting: OrderedDict[str, WaitingOpen] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -73,9 +74,7 @@ class AdmissionQueue:
 
     def pop(self) -> WaitingOpen:
         """Take the first out; raises ``KeyError`` when nobody waits."""
-        if not self._waiting:
-            raise KeyError("nobody waits")
-        return self._waiting.pop(next(iter(self._waiting)))
+        return self._waiting.popitem(last=False)[1]
 
     def expire(self, now: float) -> list[WaitingOpen]:
         """Take out those whose deadline has passed."""

@@ -9,7 +9,6 @@ means nothing.
 from __future__ import annotations
 
 import secrets
-from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any
@@ -35,6 +34,7 @@ from openenv_gym.wire.v1.client_events import (
     Ponged,
     Replied,
 )
+from openenv_gym.wire.v1.client_outbox import ClientOutbox
 from openenv_gym.wire.v1.codecs import Codec, Frame
 from openenv_gym.wire.v1.entries import (
     CONTROL,
@@ -46,7 +46,7 @@ from openenv_gym.wire.v1.entries import (
     Verb,
     read_greeting,
 )
-from openenv_gym.wire.v1.frame_writer import FrameLimits, FrameWriter
+from openenv_gym.wire.v1.frame_writer import FrameLimits
 from openenv_gym.wire.v1.tracked_session import Phase, TrackedSession
 
 _MIN_LIMITS = FrameLimits(16 * 2**20, 2**14)  # before the first greeting
@@ -88,9 +88,7 @@ class ClientMachine:
         self._down_since: float | None = None
         self._sessions: dict[str, TrackedSession] = {}
         self._events: list[Event] = []
-        self._urgent: deque[bytes] = deque()  # closes, resumes and pings: not held back by the window
-        self._calls: deque[tuple[TrackedSession, int]] = deque()
-        self._unanswered_bytes = 0
+        self._outbox = ClientOutbox(codec)
         self._check_at: float | None = None  # no deadline is earlier
 
     # --- connections -----------------------------------------------------------------------------------
@@ -106,9 +104,7 @@ class ClientMachine:
         if self._down_since is None and self.greeting is not None:
             self._down_since = now
             self._check_by(now + self._outage_limit)
-        self._urgent.clear()
-        self._calls.clear()
-        self._unanswered_bytes = 0
+        self._outbox.clear()
         for session in self._sessions.values():
             session.sent = False
 
@@ -200,7 +196,8 @@ class ClientMachine:
             raise ConcurrentCallError(f"{op}() before the session's {session.op}() was answered")
         if op in _NEED_FEATURE:
             self._require(_NEED_FEATURE[Call(op)])
-        entry = self._codec.encode((session_id, session.seq + 1, str(op), payload, timeout))
+        op = op if type(op) is str else str(op)
+        entry = self._codec.encode((session_id, session.seq + 1, op, payload, timeout))
         if len(entry) > self._limits.max_entry_bytes:
             raise ValueError(
                 f"the request takes {len(entry)} bytes, and the server accepts {self._limits.max_entry_bytes}"
@@ -230,15 +227,14 @@ class ClientMachine:
     def ping(self, payload: Any = None) -> None:
         """Ask for a sign of life; `Ponged` follows unless the connection ends before."""
         if self._link is _Link.UP:
-            self._urgent.append(self._codec.encode((CONTROL, 0, Verb.PING.value, payload)))
+            self._outbox.add_urgent(self._codec.encode((CONTROL, 0, Verb.PING.value, payload)))
 
     def abandon(self, cause: OpenEnvGymError) -> None:
         """Give every session up: no connection will ever come, or what comes makes no sense."""
         for session in list(self._sessions.values()):
             self._forget(session)
             self._report_end(session, cause)
-        self._urgent.clear()
-        self._calls.clear()
+        self._outbox.clear()
 
     @property
     def session_count(self) -> int:
@@ -255,66 +251,46 @@ class ClientMachine:
         if self._link is not _Link.UP:
             return None
         assert self.greeting is not None
-        writer = FrameWriter(self._codec, self._limits)
-        while self._urgent and not writer.is_full:
-            writer.add(self._urgent.popleft())
-        while self._calls and not writer.is_full:
-            session, seq = self._calls[0]
-            if session.is_waiting and session.seq == seq and not session.sent:
-                size = self._unanswered_bytes + len(session.entry)
-                if self._unanswered_bytes and size > self.greeting.window_bytes:
-                    break
-                self._unanswered_bytes = size
-                session.sent = session.known = True
-                writer.add(session.entry)
-            self._calls.popleft()
-        return writer.frame()
+        return self._outbox.next_frame(self._limits, self.greeting.window_bytes)
 
     def _enqueue(self, session: TrackedSession) -> None:
         self._check_by(session.deadline)
         if self._link is _Link.UP:
-            self._calls.append((session, session.seq))
+            self._outbox.add(session)
 
     def _say_goodbye(self, session: TrackedSession) -> None:
-        self._settle(session)
+        self._outbox.settle(session)
         session.phase = Phase.CLOSING
         if self._link is _Link.UP:
-            self._urgent.append(self._goodbye(session))
+            self._outbox.add_urgent(self._goodbye(session))
 
     def _goodbye(self, session: TrackedSession) -> bytes:
-        return self._codec.encode((session.id, session.seq + 1, Verb.CLOSE.value, None))
-
-    def _settle(self, session: TrackedSession) -> None:
-        """Take a request out of the window: it was answered, or its answer is not awaited any more."""
-        if session.sent:
-            self._unanswered_bytes -= len(session.entry)
-            session.sent = False
-        session.entry = b""
+        return self._codec.encode((session.id, session.seq + 1, Verb.CLOSE.value))
 
     # --- receiving -------------------------------------------------------------------------------------
 
     def _take(self, session: TrackedSession, entry: ReplyEntry) -> None:
-        kind = entry.kind
-        if kind == Kind.GONE:
+        if entry.kind == Kind.GONE:
             if session.phase is not Phase.CLOSING:
                 reply = read_error(entry.payload)
                 self._forget(session)
                 self._events.append(Gone(session.id, error_from_reply(reply), reply))
         elif session.phase is Phase.CLOSING:
-            if kind == Kind.CLOSED:
+            if entry.kind == Kind.CLOSED:
                 self._forget(session)
                 self._report_closed(session)
-        elif entry.seq == session.seq and session.is_waiting:
-            if session.phase is Phase.OPENING:
-                self._take_opened(session, entry)
-            elif (answer := read_answer(kind, entry.payload)) is not None:
-                self._settle(session)
+        elif session.phase is Phase.OPENING:
+            self._take_opened(session, entry)
+        elif session.phase is Phase.BUSY and entry.seq == session.seq:
+            answer = read_answer(entry.kind, entry.payload)
+            if answer is not None:
+                self._outbox.settle(session)
                 session.phase = Phase.IDLE
                 self._events.append(Replied(session.id, answer))
 
     def _take_opened(self, session: TrackedSession, entry: ReplyEntry) -> None:
         if entry.kind == Kind.OPENED:
-            self._settle(session)
+            self._outbox.settle(session)
             session.phase = Phase.IDLE
             free = entry.payload
             self._events.append(Opened(session.id, free if isinstance(free, int) else None))
@@ -340,16 +316,18 @@ class ClientMachine:
                 self._forget(session)
                 self._report_end(session, _lost_with_server(session))
             elif session.is_waiting:
-                self._calls.append((session, session.seq))
+                self._outbox.add(session)
             elif session.phase is Phase.CLOSING:
-                self._urgent.append(self._goodbye(session))
+                self._outbox.add_urgent(self._goodbye(session))
             else:
-                self._urgent.append(self._codec.encode((session.id, session.seq, Verb.RESUME.value, None)))
+                self._outbox.add_urgent(
+                    self._codec.encode((session.id, session.seq, Verb.RESUME.value, None))
+                )
 
     # --- ends ------------------------------------------------------------------------------------------
 
     def _forget(self, session: TrackedSession) -> None:
-        self._settle(session)
+        self._outbox.settle(session)
         del self._sessions[session.id]
 
     def _report_end(self, session: TrackedSession, cause: OpenEnvGymError) -> None:

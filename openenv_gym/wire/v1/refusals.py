@@ -30,9 +30,9 @@ def busy(op: str) -> ErrorReply:
     return ErrorReply(ErrorCode.SESSION_ERROR, message, {"reason": Reason.BUSY.value})
 
 
-def out_of_order(seq: int, expected: int) -> ErrorReply:
-    """A number was left out, or used for two requests."""
-    message = f"request {seq} is out of order: the session's next is {expected}"
+def out_of_order(op: str, seq: int, expected: int) -> ErrorReply:
+    """A number was left out, or an op does not belong in an open session."""
+    message = f"{op[:40]} as request {seq} is out of order: the session expects call {expected}"
     return ErrorReply(ErrorCode.VALIDATION_ERROR, message)
 
 
@@ -44,6 +44,11 @@ def unknown_op(op: str) -> ErrorReply:
 def not_offered(what: str) -> ErrorReply:
     """The op is one that this server's greeting does not name."""
     return ErrorReply(ErrorCode.UNKNOWN_TYPE, f"this environment offers no {what}")
+
+
+def not_offered_at_all(what: str) -> ErrorReply:
+    """An open asks for something that this server's greeting does not name."""
+    return gone(f"this environment offers no {what}")
 
 
 def not_an_object(op: str) -> ErrorReply:

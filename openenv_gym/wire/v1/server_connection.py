@@ -7,7 +7,7 @@ reading from a connection whose notices pile up.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 
 from openenv_gym.wire.messages import ErrorReply
 from openenv_gym.wire.v1 import refusals
@@ -39,7 +39,7 @@ class ServerConnection:
         self.codec = codec
         self.sessions: set[HostedSession] = set()
         self._limits = limits
-        self._answers: dict[HostedSession, None] = {}  # an ordered set
+        self._answers: OrderedDict[HostedSession, None] = OrderedDict()  # each once, first come first sent
         self._notices: deque[Entry] = deque()
 
     @property
@@ -66,12 +66,12 @@ class ServerConnection:
             free: Slots free at the moment, for replies to ``open``.
         """
         writer = FrameWriter(self.codec, self._limits)
-        while self._answers and not writer.is_full:
-            session = next(iter(self._answers))
-            del self._answers[session]
-            writer.add(self._encode_answer(session, free))
-        while self._notices and not writer.is_full:
-            writer.add(self._encode_notice(self._notices.popleft()))
+        has_room = True
+        while has_room and self._answers:
+            session, _ = self._answers.popitem(last=False)
+            has_room = writer.add(self._encode_answer(session, free))
+        while has_room and self._notices:
+            has_room = writer.add(self._encode_notice(self._notices.popleft()))
         return writer.frame()
 
     def _encode_answer(self, session: HostedSession, free: int) -> bytes:

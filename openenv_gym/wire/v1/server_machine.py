@@ -7,30 +7,22 @@ Frames, the time and the I/O's reports go in; effects and frames come out. The I
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
 import msgspec
 
 from openenv_gym.wire.messages import ErrorReply
 from openenv_gym.wire.v1 import refusals
-from openenv_gym.wire.v1.admission import AdmissionQueue, WaitingOpen
+from openenv_gym.wire.v1.admission import WaitingOpen
 from openenv_gym.wire.v1.answers import Answer, lay_out
 from openenv_gym.wire.v1.codecs import Codec, Frame
-from openenv_gym.wire.v1.entries import (
-    CONTROL,
-    MAX_SESSION_ID,
-    MIN_SESSION_ID,
-    Call,
-    FrameError,
-    Kind,
-    RequestEntry,
-    Verb,
-)
+from openenv_gym.wire.v1.doorkeeper import Doorkeeper
+from openenv_gym.wire.v1.entries import CONTROL, Call, FrameError, Kind, RequestEntry, Verb
 from openenv_gym.wire.v1.hosted_session import HostedSession, Stage
 from openenv_gym.wire.v1.server_connection import ServerConnection
 from openenv_gym.wire.v1.server_effects import CloseSession, Effect, OpenSession, RunCall
-from openenv_gym.wire.v1.server_terms import ServerTerms
-from openenv_gym.wire.v1.tombstones import Tombstones
+from openenv_gym.wire.v1.server_terms import ServerTerms, within
 
 _CALLS: dict[str, Call] = {call.value: call for call in Call}
 _VERBS = frozenset(verb.value for verb in Verb)
@@ -45,19 +37,16 @@ class ServerMachine:
 
     Attributes:
         terms: See above.
-        draining: Whether new sessions and new calls are refused.
     """
 
     def __init__(self, terms: ServerTerms) -> None:
         self.terms = terms
-        self.draining = False
         self._connections: dict[int, ServerConnection] = {}
         self._accepted = 0
         self._sessions: dict[str, HostedSession] = {}
         self._outside = 0
-        self._queue = AdmissionQueue(terms.queue_size)
-        self._tombstones = Tombstones(terms.tombstone_time, terms.max_tombstones)
-        self._leases: dict[str, float] = {}  # in the order of expiry, because all are equally long
+        self._door = Doorkeeper(terms)
+        self._leases: OrderedDict[str, float] = OrderedDict()  # by expiry: all are equally long
         self._effects: list[Effect] = []
         self._writable: set[int] = set()
 
@@ -83,7 +72,7 @@ class ServerMachine:
         """Let a connection go: its sessions' leases begin, and its waiting opens leave."""
         connection = self._connections.pop(number)
         self._writable.discard(number)
-        self._queue.leave_with(number)
+        self._door.leave_with(number)
         for session in connection.sessions:
             session.attached = False
             if session.stage is not Stage.CLOSING:
@@ -139,7 +128,7 @@ class ServerMachine:
         elif entry.seq == session.seq and entry.op == session.op:
             self._repeat(connection, session)
         elif entry.seq > session.seq or session.stage is Stage.CLOSING:
-            self._notify_answer(connection, session.id, entry.seq, self._refusal(session, entry))
+            self._notify(connection, session.id, entry.seq, *lay_out(self._refusal(session, entry)))
         # else: a leftover from a connection that is gone; its answer was received long ago
 
     def _take_over(self, session: HostedSession, connection: ServerConnection) -> None:
@@ -160,7 +149,7 @@ class ServerMachine:
         call = _CALLS.get(entry.op)
         session.seq, session.op, session.answer = entry.seq, entry.op, None
         payload: Any = {} if entry.payload is None else entry.payload
-        if self.draining:
+        if self._door.draining:
             self._answer(session, refusals.draining(self.terms.retry_after))
         elif call is None:
             self._answer(session, refusals.unknown_op(entry.op))
@@ -170,7 +159,7 @@ class ServerMachine:
             self._answer(session, refusals.not_an_object(entry.op))
         else:
             session.stage = Stage.RUNNING
-            timeout = _within(entry.timeout, self.terms.step_timeout)
+            timeout = within(entry.timeout, self.terms.step_timeout)
             self._effects.append(RunCall(session.id, call, payload, timeout))
 
     def _repeat(self, connection: ServerConnection, session: HostedSession) -> None:
@@ -178,43 +167,28 @@ class ServerMachine:
         if session.is_answered:
             self._send_answer(session)
         elif session.stage is Stage.CLOSING:
-            self._notify_answer(connection, session.id, session.seq, refusals.gone())
+            self._notify(connection, session.id, session.seq, *lay_out(refusals.gone()))
 
     def _refusal(self, session: HostedSession, entry: RequestEntry) -> ErrorReply:
         if session.stage is Stage.CLOSING:
             return refusals.gone()
-        if entry.seq == session.seq + 1:
+        if entry.seq == session.seq + 1 and session.stage is not Stage.IDLE:
             return refusals.busy(entry.op)
-        return refusals.out_of_order(entry.seq, session.seq + 1)
+        return refusals.out_of_order(entry.op, entry.seq, session.seq + 1)
 
     def _take_unknown(self, now: float, connection: ServerConnection, entry: RequestEntry) -> None:
-        """Take an entry that names no session which holds a slot."""
-        session, seq, op = entry.session, entry.seq, entry.op
-        if session == CONTROL:
-            if op != Verb.PING:
-                self._notify_answer(connection, CONTROL, seq, refusals.unknown_op(op))
+        """Take an entry that concerns the connection, or names no session which holds a slot."""
+        session, seq = entry.session, entry.seq
+        if session != CONTROL:
+            reply = self._door.take(now, connection.number, entry, self.free)
+            if reply is None:
+                self._admit()
             else:
-                self._notify(connection, CONTROL, seq, Kind.PONG, entry.payload)
-            return
-        if not MIN_SESSION_ID <= len(session) <= MAX_SESSION_ID:
-            raise FrameError(f"a session id has {MIN_SESSION_ID} to {MAX_SESSION_ID} characters")
-        tombstone = self._tombstones.find(now, session)
-        if op == Verb.CLOSE:
-            # Buried even if it was never heard of: its ``open`` may still be on the way, on an older
-            # connection, and nobody would ever close what it opened.
-            self._queue.leave(session)
-            if tombstone is None:
-                self._tombstones.bury(now, session, seq, None)
-            self._notify(connection, session, seq, Kind.CLOSED)
-        elif session in self._queue and op == Verb.OPEN:
-            self._queue.move(session, connection.number)
-        elif tombstone is not None:
-            answer = tombstone.answer if tombstone.seq == seq and tombstone.answer else refusals.gone()
-            self._notify_answer(connection, session, seq, answer)
-        elif op == Verb.OPEN and seq == 0:
-            self._admit_or_refuse(now, connection, entry)
+                self._notify(connection, session, seq, *reply)
+        elif entry.op == Verb.PING:
+            self._notify(connection, CONTROL, seq, Kind.PONG, entry.payload)
         else:
-            self._notify_answer(connection, session, seq, refusals.gone())
+            self._notify(connection, CONTROL, seq, *lay_out(refusals.unknown_op(entry.op)))
 
     # --- opening ---------------------------------------------------------------------------------------
 
@@ -249,49 +223,21 @@ class ServerMachine:
             self._send_answer(session)
         self._remove(now, session)
 
-    def _admit_or_refuse(self, now: float, connection: ServerConnection, entry: RequestEntry) -> None:
-        timeout = _within(entry.timeout, self.terms.open_timeout)
-        patience = _within(entry.timeout, min(self.terms.queue_timeout, self.terms.open_timeout))
-        waiting = WaitingOpen(entry.session, connection.number, now + patience, timeout)
-        refusal = None
-        if self.draining:
-            refusal = refusals.draining(self.terms.retry_after)
-        elif entry.payload is not None:
-            refusal = self._read_fork(entry.payload, waiting)
-        if refusal is None and self._queue.is_full and (self.free <= 0 or len(self._queue)):
-            refusal = self._full()
-        if refusal is not None:
-            self._notify_answer(connection, entry.session, 0, refusal)
-            return
-        self._queue.join(waiting)
-        self._admit()
-
-    def _read_fork(self, payload: Any, waiting: WaitingOpen) -> ErrorReply | None:
-        match payload:
-            case {"parent": str() as parent, "snapshot": str() as snapshot} if "fork" in self.terms.features:
-                waiting.parent, waiting.snapshot = parent, snapshot
-                return None
-            case {"parent": str(), "snapshot": str()}:
-                return refusals.gone("this environment offers no forks")
-        return refusals.gone('the payload of open is null, or {"parent": session, "snapshot": handle}')
-
     def _admit(self) -> None:
         """Give free slots to those who wait."""
-        while self.free > 0 and len(self._queue):
-            waiting = self._queue.pop()
+        while self.free > 0 and (waiting := self._door.admit()) is not None:
             connection = self._connections[waiting.connection]
             parent = self._sessions.get(waiting.parent) if waiting.parent is not None else None
             if waiting.parent is not None and (parent is None or parent.stage is Stage.CLOSING):
-                gone = refusals.gone("the session to fork from is gone")
-                self._notify_answer(connection, waiting.session, 0, gone)
+                self._refuse_open(waiting, refusals.gone("the session to fork from is gone"))
                 continue
             session = HostedSession(waiting.session, connection.number)
             self._sessions[session.id] = session
             connection.sessions.add(session)
             self._effects.append(OpenSession(session.id, waiting.timeout, waiting.parent, waiting.snapshot))
 
-    def _full(self) -> ErrorReply:
-        return refusals.full(self.terms.capacity, len(self._queue), self.terms.retry_after)
+    def _refuse_open(self, waiting: WaitingOpen, reply: ErrorReply) -> None:
+        self._notify(self._connections[waiting.connection], waiting.session, 0, *lay_out(reply))
 
     # --- answering -------------------------------------------------------------------------------------
 
@@ -313,13 +259,9 @@ class ServerMachine:
             self._writable.add(session.owner)
 
     def _notify(
-        self, connection: ServerConnection, session: str, seq: int, kind: Kind, payload: Any = None
+        self, connection: ServerConnection, session: str, seq: int, kind: str, payload: Any = None
     ) -> None:
-        connection.notify((session, seq, kind.value, payload))
-        self._writable.add(connection.number)
-
-    def _notify_answer(self, connection: ServerConnection, session: str, seq: int, reply: ErrorReply) -> None:
-        connection.notify((session, seq, *lay_out(reply)))
+        connection.notify((session, seq, str(kind), payload))
         self._writable.add(connection.number)
 
     # --- closing ---------------------------------------------------------------------------------------
@@ -337,7 +279,7 @@ class ServerMachine:
         elif session.stage is not Stage.CLOSING:
             self._close(session, reply.message, keep_answer=True)
             if session.attached:
-                self._notify_answer(self._connections[session.owner], session.id, session.seq, reply)
+                self._notify(self._connections[session.owner], session.id, session.seq, *lay_out(reply))
 
     def closed(self, now: float, session_id: str) -> None:
         """Report that `CloseSession` is done and the slot free."""
@@ -363,7 +305,7 @@ class ServerMachine:
             self._connections[session.owner].sessions.discard(session)
         answer = session.answer
         last = answer if isinstance(answer, ErrorReply) and answer.ends_session else None
-        self._tombstones.bury(now, session.id, session.seq, last)
+        self._door.bury(now, session.id, session.seq, last)
         self._admit()
 
     # --- time and the end ------------------------------------------------------------------------------
@@ -372,7 +314,7 @@ class ServerMachine:
     def next_wakeup(self) -> float | None:
         """When `wake` has something to do next; ``None`` when only a frame or a report can change that."""
         lease = next(iter(self._leases.values()), None)
-        deadline = self._queue.next_deadline
+        deadline = self._door.next_deadline
         return min((time for time in (lease, deadline) if time is not None), default=None)
 
     def wake(self, now: float) -> None:
@@ -381,17 +323,15 @@ class ServerMachine:
             session_id, expiry = next(iter(self._leases.items()))
             if expiry > now:
                 break
-            del self._leases[session_id]
+            self._leases.popitem(last=False)
             self._close(self._sessions[session_id], "its lease is over")
-        for waiting in self._queue.expire(now):
-            self._notify_answer(self._connections[waiting.connection], waiting.session, 0, self._full())
+        for waiting, reply in self._door.expire(now):
+            self._refuse_open(waiting, reply)
 
     def drain(self) -> None:
         """Refuse new sessions and new calls from now on; what runs may finish."""
-        self.draining = True
-        reply = refusals.draining(self.terms.retry_after)
-        for waiting in self._queue.expire(float("inf")):
-            self._notify_answer(self._connections[waiting.connection], waiting.session, 0, reply)
+        for waiting, reply in self._door.drain():
+            self._refuse_open(waiting, reply)
         for connection in self._connections.values():
             payload = {"retry_after": self.terms.retry_after}
             self._notify(connection, CONTROL, 0, Kind.DRAINING, payload)
@@ -412,8 +352,3 @@ class ServerMachine:
         reply = refusals.draining(self.terms.retry_after)
         for session_id in list(self._sessions):
             self.end(session_id, reply)
-
-
-def _within(asked: float | None, limit: float) -> float:
-    """Bound what a client asked for by the server's limit; what makes no sense means the limit."""
-    return asked if asked is not None and 0 < asked < limit else limit

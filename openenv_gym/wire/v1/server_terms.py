@@ -73,3 +73,8 @@ class ServerTerms:
             features=self.features,
             siblings=self.siblings,
         )
+
+
+def within(asked: float | None, limit: float) -> float:
+    """Bound what a client asked for by the server's limit; what makes no sense means the limit."""
+    return asked if asked is not None and 0 < asked < limit else limit

@@ -43,9 +43,8 @@ class Agent:
         return self.act(action_type="read_file", path=path)
 
     def act(self, **fields: object) -> GitObservation:
-        action = GitAction(**fields)
-        self.sent.append(action.model_dump_json())
-        return self._remember(self.env.step(action))
+        self.sent.append(str(fields))
+        return self._remember(self.env.step(GitAction(**fields)))
 
     def _remember(self, observation: GitObservation) -> GitObservation:
         self.seen.append(observation)

@@ -276,6 +276,33 @@ class TestPlanting:
         assert not agent.git("apply --reject evil.patch").success
         assert not agent.git("am --reject evil.patch").success
 
+    def test_a_patch_is_not_written_through_a_link(self, agent: Agent) -> None:
+        link(agent, "0001-Evil.patch", ".git/config")
+        agent.run("add -A")
+        agent.run("commit -m Evil")
+        assert "Subject: [PATCH] Evil" in agent.run("format-patch -1")
+        assert "remote.origin.url" in agent.run("config --list")
+
+    def test_a_tracked_directory_replaced_by_a_link(self, agent: Agent) -> None:
+        agent.write("project/door/config", "[core]\n")
+        agent.run("add -A")
+        agent.run("commit -m door")
+        removal = "diff --git a/door/config b/door/config\ndeleted file mode 100644\n"
+        removal += "--- a/door/config\n+++ /dev/null\n"
+        agent.write(
+            "project/swap.patch", f"{removal}@@ -1 +0,0 @@\n-[core]\n" + patch_with_link("door", ".git")
+        )
+        agent.run("apply swap.patch")
+        for command in (
+            "reset --hard",
+            "checkout -f HEAD -- door",
+            "stash",
+            "rm -rf door",
+            "restore door/config",
+        ):
+            agent.git(command)
+        assert "remote.origin.url" in agent.run("config --list")
+
     def test_a_section_too_long_to_rename(self, agent: Agent, lair: Lair) -> None:
         """CVE-2023-29007: renaming a section once wrote part of a long line as settings of its own."""
         value = "x" * 1100 + f"[core] fsmonitor = {lair.payload}"

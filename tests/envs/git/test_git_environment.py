@@ -12,7 +12,7 @@ from git_env.models import GitAction
 from git_env.server.git_environment import GitEnvironment
 from git_env.server.settings import GitLimits, GitSettings, Task
 from git_env.server.shared_state import SharedState
-from openenv_gym.errors import EnvironmentFailedError, InvalidActionError, NotResetError
+from openenv_gym.errors import ClosedError, EnvironmentFailedError, InvalidActionError, NotResetError
 from tests.envs.git.agent import Agent
 from tests.envs.git.conftest import UNICODE_NAME
 
@@ -325,6 +325,41 @@ class TestLimits:
             agent.git(f"mv zeros.txt zeros{number}.txt")
             agent.git("checkout HEAD -- zeros.txt")
         assert not agent.git("add -A").success or "full" in agent.write("project/x", "x").error
+
+
+def test_a_broken_sandbox_is_replaced_by_the_next_reset(shared: SharedState) -> None:
+    env = GitEnvironment(shared)
+    agent = Agent(env)
+    agent.start(task_id="tip")
+    assert env._workspace is not None
+    env._workspace._sandbox.close()
+    with pytest.raises(ClosedError):
+        agent.git("status")
+    assert agent.start(task_id="tip").success
+    assert agent.git("status").success
+    env.close()
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x/" * 2000, "\ud800", "a\nb", "\x00", "ü" * 130])
+def test_names_that_no_file_can_have(agent: Agent, name: str) -> None:
+    for observation in (
+        agent.git("status", f"project/{name}"),
+        agent.git(f"add {name!r}"),
+        agent.clone(name),
+        agent.clone("empty", "x" * 300),
+        agent.read(f"project/{name}"),
+    ):
+        assert not observation.success
+        assert observation.error
+        observation.model_dump_json()
+
+
+def test_a_step_ends_before_its_deadline(agent: Agent) -> None:
+    agent.write("project/slow.txt", "a" * 40_000 + "\n")
+    agent.run("add -A")
+    command = "grep -E '(a|a|aa)+(a|aa)+(a|aa)+$b' -- slow.txt"
+    action = GitAction(action_type="execute_git_command", command=command, working_dir="project")
+    assert "took longer" in agent.env.step(action, timeout_s=0.5).error
 
 
 def test_the_workspace_is_gone_after_close(shared: SharedState) -> None:

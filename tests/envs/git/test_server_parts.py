@@ -16,7 +16,7 @@ from git_env.server.checkout_pool import CheckoutPool
 from git_env.server.episode_clock import EpisodeClock
 from git_env.server.gitea import GiteaClient, GitHostError
 from git_env.server.mirrors import StartingPoint
-from git_env.server.refusal import Refusal
+from git_env.server.policy.refusal import Refusal
 from git_env.server.settings import GitSettings, Task
 from git_env.server.shared_state import SharedState
 from git_env.server.trusted_git import HostAccess, TrustedGit, TrustedGitError

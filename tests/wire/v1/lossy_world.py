@@ -1,4 +1,4 @@
-"""A client machine and a server machine on a network that loses, delays and cuts, and environments that count.
+"""Both machines on a network that loses, delays and cuts, and environments that count.
 
 What TCP can do is done: a connection delivers a prefix of what was sent on it, each side learns of its end
 when it likes, and what is left of an old connection may arrive after a new one has begun. Frames that arrive
@@ -49,7 +49,7 @@ class User:
 class LossyWorld:
     """Everything there is; each method is something that can happen."""
 
-    def __init__(self, codec: Codec, capacity: int = 3) -> None:
+    def __init__(self, codec: Codec, capacity: int = 2) -> None:
         self.now = 1000.0
         self.codec = codec
         self.capacity = capacity
@@ -63,6 +63,8 @@ class LossyWorld:
         self.counts: dict[str, int] = {}  # live environments
         self.ran: dict[str, list[int]] = {}  # every step that was ever started, by session
         self.expired: set[str] = set()
+        self.contacts: dict[str, int] = {}  # the newest connection on which the server heard of a session
+        self.noticed: dict[int, float] = {}  # when it learned of a connection's end
         self.users: dict[str, User] = {}
         self.greetings: list[Greeted] = []
 
@@ -102,16 +104,20 @@ class LossyWorld:
 
     def deliver_to_server(self, wire: Wire, *, twice: bool = False) -> None:
         frame = wire.to_server.popleft()
-        for _ in range(1 + twice):
-            wire.server.receive(self.now, wire.number, frame)
+        if twice:
+            wire.to_server.append(frame)
+        for entry in self.codec.decode_requests(frame):
+            self.contacts[entry.session] = max(self.contacts.get(entry.session, 0), wire.number)
+        wire.server.receive(self.now, wire.number, frame)
         self.pump()
 
     def deliver_to_client(self, *, twice: bool = False) -> None:
         assert self.wire is not None
         twice = twice and self.client.is_up  # a second greeting is an error
         frame = self.wire.to_client.popleft()
-        for _ in range(1 + twice):
-            self.client.receive(self.now, frame)
+        if twice:
+            self.wire.to_client.append(frame)
+        self.client.receive(self.now, frame)
         self.pump()
 
     def cut(self, *, lost: int) -> None:
@@ -131,6 +137,7 @@ class LossyWorld:
         wire.to_server.clear()
         if wire.server is self.server:
             self.server.disconnect(self.now, wire.number)
+            self.noticed[wire.number] = self.now
         self.pump()
 
     def kill_server(self) -> None:
@@ -139,8 +146,8 @@ class LossyWorld:
         for wire in self.wires:
             wire.server_holds = False
             wire.to_server.clear()
-        self.jobs.clear()
-        self.counts.clear()
+        for forgotten in (self.jobs, self.counts, self.contacts, self.noticed):
+            forgotten.clear()
         self.pump()
 
     # --- the server's environments ---------------------------------------------------------------------
@@ -173,6 +180,7 @@ class LossyWorld:
                 self.jobs = [job for job in self.jobs if job.session != session]
                 if "lease" in why:
                     self.expired.add(session)
+                    assert self.now >= self.noticed[self.contacts[session]] + LEASE
         self.jobs.append(effect)
 
     # --- time ------------------------------------------------------------------------------------------
@@ -243,7 +251,7 @@ class LossyWorld:
                 self.connect()
             under_way = [wire for wire in self.wires if wire.to_server and wire.server_holds]
             if under_way:
-                self.deliver_to_server(under_way[0])
+                self.deliver_to_server(under_way[-1])  # leftovers come last, where they hurt most
             elif self.wire is not None and self.wire.to_client:
                 self.deliver_to_client()
             elif self.jobs:

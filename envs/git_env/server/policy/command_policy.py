@@ -9,11 +9,11 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from git_env.server.command_grammar import Arguments, CheckPath, Subcommand, read_arguments
-from git_env.server.command_table import REMOTE_SUBCOMMANDS, SUBCOMMANDS
-from git_env.server.config_policy import config_arguments
-from git_env.server.refusal import Refusal
-from git_env.server.workspace_paths import refuse_unencodable
+from git_env.server.policy.command_grammar import Arguments, PathChecks, Subcommand, read_arguments
+from git_env.server.policy.command_table import REMOTE_SUBCOMMANDS, SUBCOMMANDS
+from git_env.server.policy.config_policy import config_arguments
+from git_env.server.policy.refusal import Refusal
+from git_env.server.policy.workspace_paths import refuse_unencodable
 
 MAX_COMMAND_LENGTH = 65_536
 MAX_WORDS = 1_000
@@ -46,19 +46,6 @@ class ParsedCommand:
     arguments: Arguments | None
     writes: bool
     remote: bool = False
-
-
-@dataclass(frozen=True)
-class PathChecks:
-    """How the working directory judges an argument that may be a path.
-
-    Attributes:
-        plain: For subcommands that work on names as they stand.
-        following: For subcommands that follow a symbolic link at a path's end.
-    """
-
-    plain: CheckPath
-    following: CheckPath
 
 
 def split_command(command: str) -> list[str]:
@@ -112,8 +99,7 @@ def parse_command(command: str, checks: PathChecks) -> ParsedCommand:
     if spec.actions:
         action, spec, words = _choose_action(name, spec, words)
         prefix += [action] if action else []
-    check = checks.following if spec.follows_links else checks.plain
-    arguments = read_arguments(f"git {' '.join(prefix)}", spec, words, check)
+    arguments = read_arguments(f"git {' '.join(prefix)}", spec, words, checks)
     argv = (*prefix, *spec.forced, *arguments.canonical())
     return ParsedCommand(name, argv, arguments, spec.writes, remote=name in REMOTE_SUBCOMMANDS)
 

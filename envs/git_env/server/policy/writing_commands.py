@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from git_env.server.command_grammar import Subcommand, options
-from git_env.server.option_groups import DIFF, LOG, REFS, SEQUENCER, STASH_PUSH, STRATEGY
+from git_env.server.policy.command_grammar import Subcommand, options
+from git_env.server.policy.option_groups import DIFF, LOG, REFS, SEQUENCER, STASH_PUSH, STRATEGY
 
 
 def _bisect() -> Subcommand:
@@ -125,15 +125,6 @@ WRITING: Mapping[str, Subcommand] = MappingProxyType(
                 " --no-gpg-sign -u[=no|normal|all] --untracked-files[=no|normal|all]"
             ),
             writes=True,
-        ),
-        "format-patch": Subcommand(
-            options(
-                "--stdout -k --keep-subject -n --numbered -N --no-numbered --start-number=number -s --signoff"
-                " --root --subject-prefix=text -v=number --reroll-count=number --cover-letter --no-stat"
-                " --no-binary --zero-commit -p --no-renames -U=number --full-index --base=text"
-            ),
-            writes=True,
-            numeric=True,
         ),
         "merge": Subcommand(
             options(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from git_env.server.command_grammar import Subcommand, options
-from git_env.server.option_groups import DIFF, LOG, NO_DRIVERS, PRETTY, REFS, WALK
+from git_env.server.policy.command_grammar import Subcommand, options
+from git_env.server.policy.option_groups import DIFF, LOG, NO_DRIVERS, PRETTY, REFS, WALK
 
 READING: Mapping[str, Subcommand] = MappingProxyType(
     {
@@ -33,6 +33,16 @@ READING: Mapping[str, Subcommand] = MappingProxyType(
         "diff-tree": Subcommand(options(f"{DIFF} -r -t --root -m -c --cc --no-commit-id --pretty[=text] -v")),
         "for-each-ref": Subcommand(
             options(f"{REFS} --count=number --points-at=text --ignore-case --omit-empty")
+        ),
+        "format-patch": Subcommand(
+            options(
+                "--stdout -k --keep-subject -n --numbered -N --no-numbered --start-number=number -s --signoff"
+                " --root --subject-prefix=text -v=number --reroll-count=number --cover-letter --no-stat"
+                " --no-binary --zero-commit -p --no-renames -U=number --full-index --base=text"
+            ),
+            numeric=True,
+            # Written as files, patches would go through a symbolic link of their name, into .git for one.
+            forced=("--stdout",),
         ),
         "grep": Subcommand(
             options(

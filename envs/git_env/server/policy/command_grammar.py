@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from git_env.server.refusal import Refusal
+from git_env.server.policy.refusal import Refusal
 
 CheckPath = Callable[[str], str]
 
@@ -21,6 +21,20 @@ _NUMBER = re.compile(r"-?[0-9]{1,9}%?\Z")
 _COUNT = re.compile(r"-[0-9]{1,9}\Z")
 _OPTION = re.compile(r"(?P<name>--?[A-Za-z0-9][A-Za-z0-9-]*)(?:(?P<optional>\[)?=(?P<kind>[^\]]+)\]?)?\Z")
 _SHELL_WORDS = frozenset({"|", "||", "&", "&&", ";", ">", ">>", "<", "<<", "2>", "2>&1", "2>/dev/null"})
+
+
+@dataclass(frozen=True)
+class PathChecks:
+    """How the working directory judges an argument that may be a path; each raises `Refusal`, or returns the
+    argument as git may have it.
+
+    Attributes:
+        plain: Where git works on names as they stand.
+        following: Where git opens what the name leads to, through a symbolic link at its end.
+    """
+
+    plain: CheckPath
+    following: CheckPath
 
 
 @dataclass(frozen=True)
@@ -37,14 +51,14 @@ class Option:
     kind: str = ""
     optional: bool = False
 
-    def check(self, value: str, check_path: CheckPath) -> str:
+    def check(self, value: str, checks: PathChecks) -> str:
         """The value to hand to git.
 
         Raises:
             Refusal: It is not of this option's kind.
         """
         if self.kind == "path":
-            return check_path(value)
+            return checks.following(value)
         if self.kind == "number":
             if not _NUMBER.match(value):
                 raise Refusal(f"{self.name} takes a number, not {value!r}")
@@ -127,19 +141,20 @@ class Arguments:
         return words if self.paths is None else [*words, "--", *self.paths]
 
 
-def read_arguments(label: str, spec: Subcommand, words: list[str], check_path: CheckPath) -> Arguments:
+def read_arguments(label: str, spec: Subcommand, words: list[str], checks: PathChecks) -> Arguments:
     """Read ``words`` as arguments of ``spec``.
 
     Args:
         label: What to call the subcommand in messages ("git stash pop").
         spec: What it may be given.
         words: The words after the subcommand.
-        check_path: Returns a revision or path argument as git may have it, or raises `Refusal`.
+        checks: Judges of revisions and paths.
 
     Raises:
         Refusal: Something that ``spec`` does not list.
     """
     result = Arguments()
+    check_path = checks.following if spec.follows_links else checks.plain
     rest = list(words)
     while rest:
         word = rest.pop(0)
@@ -149,9 +164,9 @@ def read_arguments(label: str, spec: Subcommand, words: list[str], check_path: C
         if spec.numeric and _COUNT.match(word):
             result.options.append((Option(word), None))
         elif word.startswith("--"):
-            result.options.append(_long_option(label, spec, word, rest, check_path))
+            result.options.append(_long_option(label, spec, word, rest, checks))
         elif word.startswith("-") and word != "-":
-            result.options += _short_options(label, spec, word, rest, check_path)
+            result.options += _short_options(label, spec, word, rest, checks)
         elif spec.pattern_first and not result.positionals and not result.has("-e"):
             # Attached to -e, so that neither its first character nor what follows can change its meaning.
             result.options.append((Option("-e", "text"), word))
@@ -173,7 +188,7 @@ def _without_pattern(spec: Subcommand) -> Subcommand:
 
 
 def _long_option(
-    label: str, spec: Subcommand, word: str, rest: list[str], check_path: CheckPath
+    label: str, spec: Subcommand, word: str, rest: list[str], checks: PathChecks
 ) -> tuple[Option, str | None]:
     name, equals, attached = word.partition("=")
     option = _find(label, spec, name)
@@ -182,11 +197,11 @@ def _long_option(
         raise Refusal(f"{name} takes no value")
     if value is None and option.kind and not option.optional:
         value = _next(option, rest)
-    return option, None if value is None else option.check(value, check_path)
+    return option, None if value is None else option.check(value, checks)
 
 
 def _short_options(
-    label: str, spec: Subcommand, word: str, rest: list[str], check_path: CheckPath
+    label: str, spec: Subcommand, word: str, rest: list[str], checks: PathChecks
 ) -> list[tuple[Option, str | None]]:
     """Read a cluster such as ``-am`` or ``-U3``: the first letter with a value takes what is left of it."""
     found: list[tuple[Option, str | None]] = []
@@ -200,7 +215,7 @@ def _short_options(
         value: str | None = letters or None
         if value is None and not option.optional:
             value = _next(option, rest)
-        found.append((option, None if value is None else option.check(value, check_path)))
+        found.append((option, None if value is None else option.check(value, checks)))
         break
     return found
 

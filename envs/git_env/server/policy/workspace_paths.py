@@ -11,7 +11,7 @@ import os
 import re
 from pathlib import Path
 
-from git_env.server.refusal import Refusal
+from git_env.server.policy.refusal import Refusal
 
 WORKSPACE = "/workspace"
 
@@ -19,6 +19,9 @@ WORKSPACE = "/workspace"
 # (its core.protectHFS and core.protectNTFS).
 _IGNORABLE = dict.fromkeys([*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF])
 _SHORT_NAME = re.compile(r"git~[0-9]+\Z")
+_MAX_NAME = 255
+# Well below the kernel's 4096, which counts the server's own directories too.
+_MAX_PATH = 3072
 _SEPARATORS = re.compile(r"[/\\]")
 
 
@@ -69,6 +72,8 @@ def resolve_parts(path: str, base: tuple[str, ...] = ()) -> tuple[str, ...]:
             parts.pop()
         elif part not in ("", "."):
             parts.append(part)
+    if any(len(part.encode()) > _MAX_NAME for part in parts) or len("/".join(parts).encode()) > _MAX_PATH:
+        raise Refusal("the path is too long")
     return tuple(parts)
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from git_env.server.command_grammar import Subcommand, options
-from git_env.server.reading_commands import READING
-from git_env.server.writing_commands import WRITING
+from git_env.server.policy.command_grammar import Subcommand, options
+from git_env.server.policy.reading_commands import READING
+from git_env.server.policy.writing_commands import WRITING
 
 SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType({**READING, **WRITING})
 

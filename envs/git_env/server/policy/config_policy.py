@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from git_env.server.refusal import Refusal
+from git_env.server.policy.refusal import Refusal
 
 _WRITABLE = frozenset(
     {

@@ -1,0 +1,145 @@
+"""Ways to step many Echo sessions at once; each is opened for a number of sessions and then measured."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from typing import Any
+
+import gymnasium
+from gymnasium.spaces import Box, Dict, Text
+from gymnasium.vector import AsyncVectorEnv
+from measuring import rate
+from websockets.asyncio.client import connect
+
+from openenv_gym.adapters.remote_vector_env import RemoteVectorEnv
+from openenv_gym.providers.endpoint import Endpoint
+
+MESSAGE = "Hello, World!"
+
+Measure = Callable[[float], float]
+"""Takes the seconds to measure for, returns steps a second."""
+
+
+@contextmanager
+def remote_vector_env(endpoint: Endpoint, sessions: int) -> Iterator[Measure]:
+    """`RemoteVectorEnv.step`: every reply checked against the schema and batched into arrays."""
+    actions = [{"message": MESSAGE}] * sessions
+    with RemoteVectorEnv(endpoint.base_url, token=endpoint.token, num_envs=sessions) as envs:
+        envs.reset(seed=1)
+        yield lambda seconds: rate(lambda: envs.step(actions), seconds, sessions)
+
+
+@contextmanager
+def upstream_clients(endpoint: Endpoint, sessions: int) -> Iterator[Measure]:
+    """OpenEnv's own asynchronous clients, as many as sessions, stepping together."""
+    from openenv.core.generic_client import GenericEnvClient  # takes seconds
+
+    headers = {"Authorization": f"Bearer {endpoint.token}"}
+    action = {"message": MESSAGE}
+
+    async def opened(stack: AsyncExitStack) -> Callable[[], Awaitable[object]]:
+        clients = []
+        for _ in range(sessions):
+            client = GenericEnvClient(endpoint.base_url, headers=headers)
+            clients.append(await stack.enter_async_context(client))
+            await client.reset()
+
+        async def step(client: Any) -> None:
+            await client.step(action)
+
+        return lambda: asyncio.gather(*map(step, clients))
+
+    with _on_a_loop(opened, sessions) as measure:
+        yield measure
+
+
+@contextmanager
+def bare_sockets(endpoint: Endpoint, sessions: int) -> Iterator[Measure]:
+    """Bare WebSockets that send a request's bytes and get them back: nothing is encoded or checked."""
+    frame = f'{{"type":"step","data":{{"message":"{MESSAGE}"}}}}'
+
+    async def opened(stack: AsyncExitStack) -> Callable[[], Awaitable[object]]:
+        url = endpoint.base_url.replace("http", "ws", 1)
+        connections = [connect(url, compression=None, proxy=None) for _ in range(sessions)]
+        sockets = [await stack.enter_async_context(connection) for connection in connections]
+
+        async def exchange(socket: Any) -> None:
+            await socket.send(frame)
+            await socket.recv()
+
+        return lambda: asyncio.gather(*map(exchange, sockets))
+
+    with _on_a_loop(opened, sessions) as measure:
+        yield measure
+
+
+class LocalEcho(gymnasium.Env[Any, Any]):
+    """The Echo environment as a plain Gymnasium environment."""
+
+    action_space = Dict({"message": Text(1000)})
+    observation_space = Dict({"echoed_message": Text(1000), "message_length": Box(0, 2**62, (), "int64")})
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        """Start an episode."""
+        super().reset(seed=seed)
+        return {"echoed_message": "Echo environment ready!", "message_length": 0}, {}
+
+    def step(self, action: Any) -> Any:
+        """Echo one message."""
+        message = action["message"]
+        observation = {"echoed_message": message, "message_length": len(message)}
+        return observation, len(message) / 10, False, False, {"original_message": message}
+
+
+@contextmanager
+def gymnasium_processes(sessions: int) -> Iterator[Measure]:
+    """Gymnasium's own `AsyncVectorEnv`: a process a session on this machine, and no network.
+
+    Forks, so it is opened before anything has started a thread.
+    """
+    envs = AsyncVectorEnv([LocalEcho] * sessions, shared_memory=False)
+    try:
+        envs.reset(seed=1)
+        actions = {"message": (MESSAGE,) * sessions}
+        yield lambda seconds: rate(lambda: envs.step(actions), seconds, sessions)
+    finally:
+        envs.close()
+
+
+@contextmanager
+def _on_a_loop(
+    opened: Callable[[AsyncExitStack], Awaitable[Callable[[], Awaitable[object]]]], sessions: int
+) -> Iterator[Measure]:
+    """Measure coroutines on a loop of their own, which answers pings while others are measured.
+
+    Args:
+        opened: Opens the sessions and returns what steps all of them.
+        sessions: How many.
+    """
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def run(coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+    async def measure(step_all: Callable[[], Awaitable[object]], seconds: float) -> float:
+        await step_all()
+        rounds, began = 0, time.perf_counter()
+        while (elapsed := time.perf_counter() - began) < seconds:
+            await step_all()
+            rounds += 1
+        return rounds * sessions / elapsed
+
+    with ExitStack() as cleanup:
+        cleanup.callback(loop.close)
+        cleanup.callback(thread.join)
+        cleanup.callback(loop.call_soon_threadsafe, loop.stop)
+        sockets = AsyncExitStack()
+        cleanup.callback(lambda: run(sockets.aclose()))
+        step_all = run(opened(sockets))
+        yield lambda seconds: run(measure(step_all, seconds))
