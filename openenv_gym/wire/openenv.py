@@ -18,6 +18,7 @@ from openenv_gym.wire.messages import ErrorCode, ErrorReply, McpReply, Op, Outco
 
 _OPS_WITH_DATA = {Op.RESET, Op.STEP, Op.MCP}
 _OPS = {op.value: op for op in Op}
+_KEYS = {op: {"type", "data"} if op in _OPS_WITH_DATA else {"type"} for op in Op}
 
 
 class FrameError(Exception):
@@ -50,14 +51,16 @@ def decode_reply(frame: str | bytes) -> Reply:
         raise ProtocolError(
             f"the server sent a frame that is not JSON ({error}): {_excerpt(frame)}"
         ) from None
-    match message:
-        case {"type": "observation", "data": {"observation": dict()} as data}:
+    data = message.get("data") if isinstance(message, dict) else None
+    if isinstance(data, dict):
+        kind = message.get("type")
+        if kind == "observation" and isinstance(data.get("observation"), dict):
             return _decode_outcome(data)
-        case {"type": "state", "data": dict() as data}:
+        if kind == "state":
             return StateReply(data)
-        case {"type": "mcp", "data": dict() as data}:
+        if kind == "mcp":
             return McpReply(data)
-        case {"type": "error", "data": dict() as data}:
+        if kind == "error":
             details = dict(data)
             code = str(details.pop("code", "UNKNOWN"))
             return ErrorReply(code, str(details.pop("message", "the server gave no message")), details)
@@ -109,15 +112,15 @@ def decode_request(frame: str | bytes) -> Request:
         raise FrameError(ErrorReply(ErrorCode.INVALID_JSON, f"Invalid JSON: {error}")) from None
     if not isinstance(message, dict):
         raise _invalid("a frame is a JSON object with a 'type'", [], message)
-    op = _OPS.get(message["type"]) if isinstance(message.get("type"), str) else None
+    kind = message.get("type", "")
+    op = _OPS.get(kind) if isinstance(kind, str) else None
     if op is None:
-        known = ", ".join(_OPS)
-        text = f"Unknown message type: {str(message.get('type', ''))[:80]} (known: {known})"
+        text = f"Unknown message type: {str(kind)[:80]} (known: {', '.join(_OPS)})"
         raise FrameError(ErrorReply(ErrorCode.UNKNOWN_TYPE, text))
-    allowed = {"type", "data"} if op in _OPS_WITH_DATA else {"type"}
-    if unknown := sorted(map(str, message.keys() - allowed)):
-        raise _invalid(f"unknown keys in a {op} frame: {', '.join(unknown)}", [unknown[0]], message)
-    if op in _OPS_WITH_DATA and op is not Op.RESET and "data" not in message:
+    if unknown := message.keys() - _KEYS[op]:
+        names = sorted(unknown)
+        raise _invalid(f"unknown keys in a {op} frame: {', '.join(names)}", names[:1], message)
+    if "data" not in message and (op is Op.STEP or op is Op.MCP):
         raise _invalid(f"a {op} frame needs 'data'", ["data"], message)
     data = message.get("data", {})
     if not isinstance(data, dict):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from openenv_gym.errors import ServerUnreachableError, StepTimeoutError
+from openenv_gym.errors import CapacityError, ServerUnreachableError, StepTimeoutError
 from openenv_gym.wire.messages import Outcome
 from openenv_gym.wire.v1.client_events import Closed, Gone, Greeted, Opened, Replied
 from openenv_gym.wire.v1.client_machine import ClientMachine
@@ -41,6 +41,7 @@ class User:
     """Who uses a session, and what they saw."""
 
     session: str
+    opened_at: float
     state: str = "opening"  # ready, waiting, closing, closed, gone
     transcript: list[int] = field(default_factory=list)
     faults: list[Gone] = field(default_factory=list)
@@ -79,7 +80,7 @@ class LossyWorld:
 
     def open(self) -> None:
         session = self.client.open(self.now, TIMEOUT)
-        self.users[session] = User(session)
+        self.users[session] = User(session, self.now)
         self.ran[session] = []
         self.pump()
 
@@ -233,10 +234,13 @@ class LossyWorld:
                 assert user.state in ("opening", "ready", "waiting"), "a second end"
                 user.state = "gone"
                 user.faults.append(event)
-                if reply is not None:
-                    assert session in self.expired, "gone without its lease being over"
+                waited = self.now >= user.opened_at + TIMEOUT
+                if isinstance(cause, CapacityError):
+                    assert waited and not user.transcript
+                elif reply is not None:
+                    assert session in self.expired, f"gone without its lease being over: {reply}"
                 elif isinstance(cause, StepTimeoutError | ServerUnreachableError):
-                    assert self.now >= TIMEOUT + PATIENCE + 1000
+                    assert waited
                 elif "no connection" not in str(cause):
                     assert not self.greetings[-1].same_server
             case _:
