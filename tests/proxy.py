@@ -20,8 +20,7 @@ class Proxy:
     """
 
     def __init__(self, target: str) -> None:
-        parts = urlsplit(target)
-        self._target = (parts.hostname, parts.port)
+        self.retarget(target)
         self._writers: set[asyncio.StreamWriter] = set()
         self._open = asyncio.Event()
         self._refusing = False
@@ -38,6 +37,11 @@ class Proxy:
     def refuse(self, refusing: bool = True) -> None:
         """Cut every new connection at once, as a dead server's host does."""
         self._refusing = refusing
+
+    def retarget(self, target: str) -> None:
+        """Send new connections to another server."""
+        parts = urlsplit(target)
+        self._target = (parts.hostname, parts.port)
 
     def stall(self) -> None:
         """Pass nothing on any more, either way, while the connections stay up."""

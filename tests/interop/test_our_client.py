@@ -40,7 +40,10 @@ def test_generic_sync_client(any_server: LiveServer) -> None:
 
 
 def test_never_a_silent_step_on_a_fresh_environment(any_server: LiveServer) -> None:
-    with Proxy(any_server.base_url) as proxy, GenericEnvClient(base_url=proxy.base_url).sync() as client:
+    with (
+        Proxy(any_server.base_url) as proxy,
+        GenericEnvClient(base_url=proxy.base_url, dialect="openenv").sync() as client,
+    ):
         client.reset(seed=1)
         client.step({"amount": 4})
         proxy.cut()
