@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium.spaces import Space
@@ -13,11 +12,11 @@ from pydantic import BaseModel
 
 from openenv_gym.errors import InvalidActionError, OpenEnvGymError, ProtocolError
 from openenv_gym.spaces import SpaceCodec, action_codec, observation_codec
+from openenv_gym.wire import json_codec
 from openenv_gym.wire.messages import Op, Outcome, Request
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):  # several times cheaper to make than a frozen dataclass
     """One reset's or step's result for one session, in Gymnasium's terms."""
 
     observation: Any
@@ -101,8 +100,15 @@ def make_info(metadata: Mapping[str, Any] | None, *, reward_given: bool, fault: 
     ``metadata`` (JSON text), ``reward_given`` (whether the environment sent a reward; a missing one is
     0.0), ``fault`` (empty, or what cut the episode: mask such a transition in training).
     """
-    text = json.dumps(metadata, default=str) if metadata else "{}"
+    text = _as_text(metadata) if metadata else "{}"
     return {"metadata": text, "reward_given": reward_given, "fault": fault}
+
+
+def _as_text(metadata: Mapping[str, Any]) -> str:
+    try:
+        return json_codec.encode(metadata)
+    except (TypeError, ValueError):
+        return json.dumps(metadata, default=str)  # for people then: nothing may fail for the sake of metadata
 
 
 def reset_request(rng: np.random.Generator, seed: int | None, options: Mapping[str, Any] | None) -> Request:

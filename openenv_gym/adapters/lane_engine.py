@@ -144,12 +144,10 @@ class LaneEngine:
         rewards = np.zeros(count, dtype=np.float64)
         terminations = np.zeros(count, dtype=np.bool_)
         truncations = np.zeros(count, dtype=np.bool_)
-        for index, request in calls:
-            if request.op is Op.STEP:
-                transition = transitions[index]
-                rewards[index] = transition.reward
-                terminations[index] = transition.terminated
-                truncations[index] = transition.truncated
+        stepped = [index for index, request in calls if request.op is Op.STEP]
+        rewards[stepped] = [transitions[index].reward for index in stepped]
+        terminations[stepped] = [transitions[index].terminated for index in stepped]
+        truncations[stepped] = [transitions[index].truncated for index in stepped]
         finals: dict[int, Transition] = {}
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             finals = {i: t for i, t in transitions.items() if t.terminated or t.truncated}
