@@ -31,12 +31,16 @@ class Site:
 
 
 class Balancer:
-    """Spreads sessions over servers: fewest sessions first, with a growing pause after each failure.
+    """Spreads sessions over servers, with a growing pause after each failure.
+
+    The server with the fewest sessions comes first, or the one where they are the smallest part of its room
+    once all have told it.
 
     Args:
         endpoints: At least one.
         clock: Tells the time in seconds.
         jitter: Gives numbers in [0, 1), so that many clients do not come back at the same moment.
+        room: Tells a server's slots that are free or ours; ``None`` when it has not said.
     """
 
     def __init__(
@@ -44,10 +48,12 @@ class Balancer:
         endpoints: Sequence[Endpoint],
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
+        room: Callable[[Endpoint], int | None] = lambda _: None,
     ) -> None:
         self.sites = [Site(endpoint) for endpoint in endpoints]
         self._clock = clock
         self._jitter = jitter
+        self._room = room
 
     def acquire(self) -> tuple[Site, float]:
         """Choose a site for one session and count it there.
@@ -58,12 +64,20 @@ class Balancer:
         now = self._clock()
         ready = [site for site in self.sites if site.retry_at <= now]
         if ready:
-            site, pause = min(ready, key=lambda one: (one.sessions, one.failures)), 0.0
+            site, pause = self._emptiest(ready), 0.0
         else:
             site = min(self.sites, key=lambda one: one.retry_at)
             pause = (site.retry_at - now) * (1.0 + self._jitter())
         site.sessions += 1
         return site, pause
+
+    def _emptiest(self, sites: Sequence[Site]) -> Site:
+        rooms = [self._room(site.endpoint) for site in sites] if len(sites) > 1 else [None]
+        loads = [site.sessions / max(room or 0, 0.5) for site, room in zip(sites, rooms, strict=True)]
+        if None in rooms:
+            loads = [0.0] * len(sites)
+        best = min(zip(sites, loads, strict=True), key=lambda one: (one[1], one[0].sessions, one[0].failures))
+        return best[0]
 
     def release(self, site: Site) -> None:
         """Take back one session's count: it ended, or never began."""

@@ -76,3 +76,7 @@ class Connector(Protocol):
             PeerError: It could not be opened.
         """
         ...
+
+    def room(self, endpoint: Endpoint) -> int | None:
+        """Slots of a server that are free or ours, when it last said so; ``None`` when it never did."""
+        ...

@@ -102,10 +102,11 @@ class DialectConnector:
         transport = agreement.take_spare() or await self._dial(endpoint, (), timeout)
         return OpenEnvChannel(transport, on_reply, on_lost)
 
-    def free(self, endpoint: Endpoint) -> int | None:
-        """Slots that a server had free when it last said so; ``None`` when it never did."""
+    def room(self, endpoint: Endpoint) -> int | None:
+        """Slots that a server has for us; see `Connector.room`."""
         agreement = self._agreements.get(endpoint)
-        return agreement.connection.free if agreement is not None and agreement.connection else None
+        connection = agreement.usable if agreement is not None else None
+        return connection.room if connection is not None else None
 
     def _agreement(self, endpoint: Endpoint) -> _Agreement:
         loop = asyncio.get_running_loop()

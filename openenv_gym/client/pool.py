@@ -58,7 +58,8 @@ class SessionPool:
     lanes. A lane is busy from `submit` until its result is collected.
 
     Args:
-        endpoints: The servers; new sessions go to the one with the fewest, avoiding those that fail.
+        endpoints: The servers; new sessions go to the one with the fewest, or the most room where servers
+            tell it, avoiding those that fail.
         num_lanes: How many lanes.
         connect_timeout: Seconds one attempt to connect may take.
         open_timeout: Seconds a reset submitted with ``timeout=None`` may look for a server.
@@ -88,7 +89,7 @@ class SessionPool:
             connector = DialectConnector(
                 WebSocketDial(headers=headers, max_message_size=max_message_size), dialect
             )
-        balancer = Balancer(endpoints)
+        balancer = Balancer(endpoints, room=connector.room)
         self._lanes = [
             Lane(connector, balancer, connect_timeout=connect_timeout, open_timeout=open_timeout)
             for _ in range(num_lanes)

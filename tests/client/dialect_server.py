@@ -177,6 +177,9 @@ class MemoryConnector:
         task.add_done_callback(self._serving.discard)
         return OpenEnvChannel(ours, on_reply, on_lost)
 
+    def room(self, endpoint: Endpoint) -> int | None:
+        return None
+
 
 class _SocketPeer:
     def __init__(self, connection: ServerConnection) -> None:

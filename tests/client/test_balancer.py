@@ -96,3 +96,22 @@ def test_jitter_only_lengthens_a_pause(clock: Clock) -> None:
     site = acquired(one)
     one.failed(site)
     assert one.acquire()[1] == pytest.approx(0.15)
+
+
+def test_servers_that_tell_their_room_are_filled_in_proportion() -> None:
+    room = {"a": 10, "b": 30}
+    balancer = Balancer([Endpoint("a"), Endpoint("b")], room=lambda endpoint: room[endpoint.base_url])
+    for _ in range(20):
+        balancer.acquire()
+    assert [site.sessions for site in balancer.sites] == [5, 15]
+    room["b"] = 0
+    assert balancer.acquire()[0].endpoint.base_url == "a"
+
+
+def test_without_every_servers_word_the_number_of_sessions_decides() -> None:
+    balancer = Balancer(
+        [Endpoint("a"), Endpoint("b")], room=lambda endpoint: 99 if endpoint.base_url == "a" else None
+    )
+    for _ in range(6):
+        balancer.acquire()
+    assert [site.sessions for site in balancer.sites] == [3, 3]

@@ -42,6 +42,9 @@ class SharedConnection:
         redial: Opens another one, or raises a `PeerError`.
         patience: Seconds beyond a call's own time after which its answer is no longer expected.
         jitter: Gives numbers in [0, 1), so that many clients do not come back at the same moment.
+
+    Attributes:
+        room: Slots that were free or held by this connection's own sessions when the server last spoke of it.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class SharedConnection:
         patience: float = 10.0,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        self.room: int | None = None
         self._loop = asyncio.get_running_loop()
         self._machine = ClientMachine(codec, patience=patience)
         self._is_text = isinstance(codec, JsonCodec)
@@ -78,13 +82,6 @@ class SharedConnection:
     def is_usable(self) -> bool:
         """Whether sessions may still be opened here; if not, it is over or about to be."""
         return not self._retired
-
-    @property
-    def free(self) -> int | None:
-        """Slots that the server had free when it last said so."""
-        return self._free
-
-    _free: int | None = None
 
     # --- sessions --------------------------------------------------------------------------------------
 
@@ -198,13 +195,12 @@ class SharedConnection:
     def _handle(self, event: Event) -> None:
         match event:
             case Greeted(greeting, _):
-                self._free = greeting.free
+                self._note_free(greeting.free)
                 self._release_waiters(None)
             case Opened(session, free):
-                if free is not None:
-                    self._free = free
-                if (opening := self._openings.get(session)) is not None and not opening.done():
-                    opening.set_result(None)
+                if (opening := self._openings.pop(session, None)) is not None:
+                    _settle(opening)
+                self._note_free(free)
             case Gone():
                 self._end(event)
             case Draining():
@@ -213,12 +209,17 @@ class SharedConnection:
                 if (over := self._goodbyes.pop(session, None)) is not None:
                     self._finish_goodbye(over)
 
+    def _note_free(self, free: int | None) -> None:
+        if free is not None:
+            self.room = free + len(self._channels) - len(self._openings)
+
     def _end(self, gone: Gone) -> None:
         """Tell a session's user that it is over."""
         channel = self._channels.pop(gone.session, None)
-        opening = self._openings.get(gone.session)
-        if opening is not None and not opening.done():
-            opening.set_exception(gone.cause)
+        opening = self._openings.pop(gone.session, None)
+        if opening is not None:
+            if not opening.done():
+                opening.set_exception(gone.cause)
         elif channel is not None and gone.reply is not None:
             channel.on_reply(gone.reply)
         elif channel is not None:
