@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 _OPS = {Call.RESET: Op.RESET, Call.STEP: Op.STEP, Call.STATE: Op.STATE, Call.MCP: Op.MCP}
 _MCP = Op.MCP
-_SLICE = 0.01  # seconds of calls on this loop, after which everybody else on it has a turn
+_SLICE = 0.001  # seconds of calls on this loop, after which what is ready is sent and others have a turn
 
 
 class Multiplexer:

@@ -22,33 +22,34 @@ class EchoEnvironment(Environment[EchoAction, EchoObservation, State]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._state = State()
+        self._episode_id: str | None = None
+        self._steps = 0
 
     def reset(  # type: ignore[override]  # without **kwargs, so that unknown options are refused
         self, seed: int | None = None, episode_id: str | None = None
     ) -> EchoObservation:
         """Start an episode. Nothing is random, so the seed changes nothing."""
-        self._state = State(episode_id=episode_id or str(uuid4()))
+        self._episode_id, self._steps = episode_id or str(uuid4()), 0
         return EchoObservation(echoed_message=_GREETING, reward=0.0)
 
     def step(  # type: ignore[override]
         self, action: EchoAction, timeout_s: float | None = None
     ) -> EchoObservation:
         """Echo one message."""
-        self._state.step_count += 1
+        self._steps += 1
         message = action.message
         return EchoObservation(
             echoed_message=message,
             message_length=len(message),
             # Divided, not times 0.1: 3 * 0.1 is 0.30000000000000004.
             reward=len(message) / _CHARACTERS_PER_REWARD,
-            metadata={"original_message": message, "step": self._state.step_count},
+            metadata={"original_message": message, "step": self._steps},
         )
 
     @property
     def state(self) -> State:
         """The episode's id and how many messages were echoed in it."""
-        return self._state
+        return State(episode_id=self._episode_id, step_count=self._steps)
 
     def get_metadata(self) -> EnvironmentMetadata:
         """Describe the environment."""
