@@ -267,9 +267,6 @@ class SharedConnection:
         if cause is not None:
             machine.abandon(cause)
             self._release_waiters(cause)
-        for session in [session for session in self._goodbyes if session not in self._channels]:
-            if cause is not None:
-                self._stop_waiting(session)
         self._turn()
 
     async def _connect_again(self) -> Transport | None:
