@@ -72,6 +72,11 @@ class Session:
         return self.kind is not SessionKind.WEBSOCKET and not self.attached
 
     @property
+    def immediate(self) -> bool:
+        """Whether its calls end before the event loop does anything else."""
+        return self.executor.immediate
+
+    @property
     def busy(self) -> bool:
         """Whether a call is running."""
         return self._machine.busy

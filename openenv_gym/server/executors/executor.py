@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from openenv_gym.errors import EnvironmentFailedError, NotSupportedError
 from openenv_gym.server.definition import EnvironmentDefinition
@@ -24,7 +24,12 @@ class Executor(ABC):
     Args:
         definition: The environment.
         runaways: Where calls that cannot be stopped are counted.
+
+    Attributes:
+        immediate: Whether calls end before the event loop does anything else.
     """
+
+    immediate: ClassVar[bool] = False
 
     def __init__(self, definition: EnvironmentDefinition, runaways: Runaways) -> None:
         self.definition = definition

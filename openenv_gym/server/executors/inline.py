@@ -26,6 +26,8 @@ class InlineExecutor(Executor):
         slow_call: Seconds from which on a call is logged, once a session.
     """
 
+    immediate = True
+
     def __init__(
         self, definition: EnvironmentDefinition, runaways: Runaways, slow_call: float = SLOW_CALL
     ) -> None:
