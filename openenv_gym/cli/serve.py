@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 
 from openenv_gym.errors import MissingExtraError
 
@@ -27,6 +29,8 @@ def run(options: argparse.Namespace) -> int:
         from openenv_gym.server.serve import main
     except ImportError as error:
         raise MissingExtraError("the server", "server") from error
+    # A console script does not look where it is called, but `serve my_env:app` means a file that lies there
+    sys.path.insert(0, str(Path.cwd()))
     where = ["--host", options.host, "--port", str(options.port)]
     return main([*where, "--log-level", options.log_level, "--", app_path(options.app)])
 

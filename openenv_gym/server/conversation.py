@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import logging
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from starlette.types import Message, Receive, Send
 
@@ -15,6 +18,8 @@ from openenv_gym.wire import openenv
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, McpReply, Op, Reason, Reply, Request
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _READ_AHEAD = 8  # frames taken off the socket while a call runs; OpenEnv's clients send none
 
@@ -33,11 +38,16 @@ class _Hangup(Exception):
         self.code, self.reason = code, reason
 
 
+class _ClientLeft(Exception):
+    """The client ended the conversation."""
+
+
 class Conversation:
     """Speaks OpenEnv's dialect on an accepted WebSocket.
 
     Reading goes on while a call runs, so that a client which leaves in mid-step is noticed at once and its
-    slot freed.
+    slot freed. Where calls take no time (`Executor.immediate`) reading and answering take turns instead: one
+    task switch a step less.
 
     Args:
         table: Where the session lives.
@@ -55,7 +65,7 @@ class Conversation:
         self._max_frame_bytes = max_frame_bytes
         self._receive = receive
         self._send = send
-        self._inbox: asyncio.Queue[Message] = asyncio.Queue(_READ_AHEAD)
+        self._inbox: asyncio.Queue[Message] = asyncio.Queue()
 
     async def run(self, session_id: str | None) -> None:
         """Hold the conversation until it ends.
@@ -63,40 +73,50 @@ class Conversation:
         Args:
             session_id: An existing session to attach to; ``None`` opens one of the socket's own.
         """
-        reader = asyncio.create_task(self._read())
-        speaker = asyncio.create_task(self._speak(session_id))
-        try:
-            await asyncio.wait({reader, speaker}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            reader.cancel()
-            speaker.cancel()
-            results = await asyncio.gather(reader, speaker, return_exceptions=True)
-        for result in results:
-            # ASGI has send raise an OSError once the client has left, which is no news here.
-            if isinstance(result, Exception) and not isinstance(result, OSError):
-                raise result
-
-    async def _read(self) -> None:
-        while True:
-            message = await self._receive()
-            if message["type"] == "websocket.disconnect":
-                return
-            await self._inbox.put(message)
-
-    async def _speak(self, session_id: str | None) -> None:
-        """Answer frame by frame; ends with the closing handshake, or cancelled when the client has left."""
         closing = None
         try:
-            session = await self._obtain(session_id)
+            session = await self._while_reading(self._obtain(session_id))
             try:
-                await self._answer_frames(session)
+                if session.immediate:
+                    await self._take_turns(session)
+                else:
+                    await self._while_reading(self._answer_all(session))
             finally:
                 closing = self._table.detach(session, "its connection is over")
         except _Hangup as hangup:
             if closing is not None:
                 # A client that reconnects at once should find the slot free. Bounded by close_timeout.
                 await asyncio.shield(closing)
-            await self._send({"type": "websocket.close", "code": hangup.code, "reason": hangup.reason})
+            with contextlib.suppress(OSError):
+                await self._send({"type": "websocket.close", "code": hangup.code, "reason": hangup.reason})
+        except (_ClientLeft, OSError):
+            pass  # ASGI has send raise an OSError once the client has left, which is no news here
+
+    async def _while_reading(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something that may take its time while frames are put into the inbox.
+
+        Raises:
+            _ClientLeft: The client left; the work was cancelled.
+        """
+        reader = asyncio.create_task(self._read_ahead())
+        worker = asyncio.create_task(work)
+        try:
+            await asyncio.wait({reader, worker}, return_when=asyncio.FIRST_COMPLETED)
+            if worker.done():
+                return worker.result()
+            reader.result()
+            raise _ClientLeft
+        finally:
+            reader.cancel()
+            worker.cancel()
+            await asyncio.gather(reader, worker, return_exceptions=True)
+
+    async def _read_ahead(self) -> None:
+        """Read until the client leaves."""
+        while (message := await self._receive())["type"] != "websocket.disconnect":
+            self._inbox.put_nowait(message)
+            if self._inbox.qsize() >= _READ_AHEAD:
+                await self._inbox.join()
 
     async def _obtain(self, session_id: str | None) -> Session:
         try:
@@ -108,24 +128,41 @@ class Conversation:
             passing = "retry_after" in refused.reply.details
             raise _Hangup(_TRY_AGAIN_LATER if passing else _INTERNAL_ERROR, "no session") from None
 
-    async def _answer_frames(self, session: Session) -> None:
+    async def _answer_all(self, session: Session) -> None:
+        """Answer what the reader puts into the inbox."""
         while True:
-            message = await self._inbox.get()
-            try:
-                request = self._decode(message)
-            except openenv.FrameError as error:
-                await self._reply(error.reply)
-                if error.reply.ends_session:
-                    raise _Hangup(_TOO_BIG, error.reply.reason or "") from None
-                continue
-            if request.op is Op.CLOSE:
-                raise _Hangup(_NORMAL)
-            if request.op is Op.MCP:
-                await self._reply(McpReply(await self._mcp.answer(request.payload, session)))
-            else:
-                await self._reply(await self._table.call(session, request))
-            if session.closing is not None:
-                raise _Hangup(_INTERNAL_ERROR, "the session has ended")
+            await self._answer(session, await self._inbox.get())
+            self._inbox.task_done()
+
+    async def _take_turns(self, session: Session) -> None:
+        """Read and answer frame by frame until the client leaves."""
+        while not self._inbox.empty():  # what came while the session was being opened
+            await self._answer(session, self._inbox.get_nowait())
+        for answered in itertools.count(1):
+            message = await self._receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            await self._answer(session, message)
+            if answered % _READ_AHEAD == 0:
+                await asyncio.sleep(0)  # a client that sends thousands of frames must not hold up the others
+
+    async def _answer(self, session: Session, message: Message) -> None:
+        """Answer one frame; raises `_Hangup` when it was the last one."""
+        try:
+            request = self._decode(message)
+        except openenv.FrameError as error:
+            await self._reply(error.reply)
+            if error.reply.ends_session:
+                raise _Hangup(_TOO_BIG, error.reply.reason or "") from None
+            return
+        if request.op is Op.CLOSE:
+            raise _Hangup(_NORMAL)
+        if request.op is Op.MCP:
+            await self._reply(McpReply(await self._mcp.answer(request.payload, session)))
+        else:
+            await self._reply(await self._table.call(session, request))
+        if session.closing is not None:
+            raise _Hangup(_INTERNAL_ERROR, "the session has ended")
 
     def _decode(self, message: Message) -> Request:
         text: str | None = message.get("text")

@@ -38,7 +38,7 @@ _SLICE = 0.001  # seconds of calls on this loop, after which what is ready is se
 class Multiplexer:
     """Keeps the multiplexed sessions of a server, over all connections.
 
-    A call whose executor answers at once runs in the turn of the loop that brought it; others are tasks until
+    An immediate call (see `Executor`) runs in the turn of the loop that brought it; others are tasks until
     they are answered. All methods belong to the server's event loop. Make it there, with the first
     connection: its greeting names this life of the server, which a forked process must not share.
 
@@ -64,7 +64,7 @@ class Multiplexer:
         self._sessions: dict[str, Session] = {}  # those that the machine has not asked to close
         self._opening: dict[str, asyncio.Task[None]] = {}
         self._running: set[asyncio.Task[None]] = set()
-        self._calls: deque[tuple[Session, Request, float]] = deque()  # that are answered at once
+        self._calls: deque[tuple[Session, Request, float]] = deque()  # immediate ones
         self._continued = False
         self._timer: asyncio.TimerHandle | None = None
         self._outside = 0
@@ -132,7 +132,7 @@ class Multiplexer:
         self._set_timer()
 
     def _run_calls(self) -> None:
-        """Run the calls that are answered at once, for a slice of time."""
+        """Run immediate calls for a slice of time."""
         calls, finished = self._calls, self._finished
         call_now, clock = self._table.call_now, time.perf_counter
         end = clock() + _SLICE
@@ -168,7 +168,7 @@ class Multiplexer:
         if session is None:
             return  # it was ended in the same turn, and nobody waits for the answer
         request = Request(_OPS[effect.call], effect.payload)
-        if session.executor.answers_at_once and request.op is not _MCP:
+        if session.immediate and request.op is not _MCP:
             self._calls.append((session, request, effect.timeout))
             return
         task = self._loop.create_task(self._call(session, request, effect.timeout))

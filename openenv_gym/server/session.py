@@ -82,6 +82,11 @@ class Session:
         return self.kind in DETACHED_KINDS and not self.attached
 
     @property
+    def immediate(self) -> bool:
+        """Whether its calls end before the event loop does anything else."""
+        return self.executor.immediate
+
+    @property
     def busy(self) -> bool:
         """Whether a call is running."""
         return self._machine.busy
@@ -120,7 +125,7 @@ class Session:
         return reply
 
     def handle_now(self, request: Request, timeout: float) -> Reply:
-        """Do the same as `handle` at once, for an executor that answers at once."""
+        """Do the same as `handle` at once, where calls are `immediate`."""
         refusal = self._machine.begin(request.op)
         if refusal is not None:
             return refusal

@@ -248,7 +248,7 @@ class SessionTable:
         return reply
 
     def call_now(self, session: Session, request: Request, timeout: float) -> Reply:
-        """Do the same as `call` at once, on a session whose executor answers at once."""
+        """Do the same as `call` at once, on a session whose calls are `immediate`."""
         reply = session.handle_now(request, min(timeout, self._settings.step_timeout))
         if session.ended:
             self.close_soon(session, f"its last {request.op} ended it")

@@ -94,14 +94,25 @@ def test_each_socket_has_its_own_environment(parrot):
         assert second.ask({"type": "state"})["data"] == {"episode_id": "two", "step_count": 0}
 
 
-def test_pipelined_frames_are_answered_in_order(parrot):
-    with talk(parrot) as session:
+@pytest.mark.parametrize("env", [InlineParrot, Parrot])
+def test_pipelined_frames_are_answered_in_order(live_server, env):
+    server = live_server(create_app(env, Say, Heard))
+    with talk(server) as session:
         session.reset()
         for number in range(50):
             session.send({"type": "step", "data": {"message": str(number)}})
         assert [session.receive()["data"]["observation"]["echo"] for _ in range(50)] == [
             str(number) for number in range(50)
         ]
+
+
+@pytest.mark.parametrize("env", [InlineParrot, Parrot])
+def test_a_client_that_leaves_without_a_word_frees_its_slot(live_server, env):
+    server = live_server(create_app(env, Say, Heard))
+    with talk(server) as session:
+        session.reset()
+        session.connection.socket.close()
+        wait_until_empty(server)
 
 
 def test_beyond_capacity_the_refusal_has_upstreams_form(live_server):

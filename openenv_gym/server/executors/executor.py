@@ -26,10 +26,10 @@ class Executor(ABC):
         runaways: Where calls that cannot be stopped are counted.
 
     Attributes:
-        answers_at_once: Whether calls run where they are made, so that `handle_now` can be used.
+        immediate: Whether calls end before the event loop does anything else; then `handle_now` can be used.
     """
 
-    answers_at_once: ClassVar[bool] = False
+    immediate: ClassVar[bool] = False
 
     def __init__(self, definition: EnvironmentDefinition, runaways: Runaways) -> None:
         self.definition = definition
@@ -70,8 +70,8 @@ class Executor(ABC):
         return reply
 
     def handle_now(self, request: Request, timeout: float | None = None) -> Reply:
-        """Do the same as `handle` without a coroutine; only for executors that answer at once."""
-        raise NotImplementedError(f"{type(self).__name__} does not answer at once: await handle()")
+        """Do the same as `handle` without a coroutine; only where calls are `immediate`."""
+        raise NotImplementedError(f"{type(self).__name__} is not immediate: await handle()")
 
     async def ask(self, method: str, timeout: float | None = None, **arguments: Any) -> Any:
         """Call one of the environment's descriptive methods: `host.QUESTIONS` lists them.

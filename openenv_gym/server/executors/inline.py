@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import ClassVar
 
 from openenv_gym.server.definition import EnvironmentDefinition
 from openenv_gym.server.executors.executor import CLOSE_TIMEOUT, Executor, describe, refuse_closed
@@ -27,7 +26,7 @@ class InlineExecutor(Executor):
         slow_call: Seconds from which on a call is logged, once a session.
     """
 
-    answers_at_once: ClassVar[bool] = True
+    immediate = True
 
     def __init__(
         self, definition: EnvironmentDefinition, runaways: Runaways, slow_call: float = SLOW_CALL
