@@ -19,7 +19,8 @@ anything else                             ``JsonText``, the value as JSON text; 
 ========================================  ==============================================================
 
 Every element has every field. A field that is not required takes its default while decoding; for an array
-without a declared one that is the empty array. Any other field without a default is a ``OneOf`` whose last branch, ``Discrete(1)``, means "left out", and is left out when encoded.
+without a declared one that is the empty array. Any other field without a default is a ``OneOf`` whose last
+branch, ``Discrete(1)``, means "left out", and is left out when encoded.
 ``null`` is a value like any other: a branch at the place where the schema has it. So ``str | None`` is
 ``OneOf(Text, Discrete(1))``: ``(0, "text")`` or ``(1, 0)``.
 
