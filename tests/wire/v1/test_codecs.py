@@ -105,7 +105,7 @@ def test_what_json_makes_of_arrays_and_bytes() -> None:
         np.longdouble(1),
         np.zeros(1, np.longdouble),
     ],
-    ids=repr,
+    ids=["object", "objects", "dates", "records", "long double", "long doubles"],
 )
 def test_what_cannot_be_sent_is_a_type_error(value: Any) -> None:
     with pytest.raises(TypeError):
