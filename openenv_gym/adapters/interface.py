@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from pydantic import BaseModel
 
 from openenv_gym.errors import InvalidActionError, OpenEnvGymError, ProtocolError
 from openenv_gym.spaces import SpaceCodec, action_codec, observation_codec
+from openenv_gym.wire import json_codec
 from openenv_gym.wire.messages import Op, Outcome, Request
 
 
@@ -101,7 +101,7 @@ def make_info(metadata: Mapping[str, Any] | None, *, reward_given: bool, fault: 
     ``metadata`` (JSON text), ``reward_given`` (whether the environment sent a reward; a missing one is
     0.0), ``fault`` (empty, or what cut the episode: mask such a transition in training).
     """
-    text = json.dumps(metadata, default=str) if metadata else "{}"
+    text = json_codec.encode(metadata) if metadata else "{}"
     return {"metadata": text, "reward_given": reward_given, "fault": fault}
 
 
