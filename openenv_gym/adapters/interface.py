@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -100,15 +99,8 @@ def make_info(metadata: Mapping[str, Any] | None, *, reward_given: bool, fault: 
     ``metadata`` (JSON text), ``reward_given`` (whether the environment sent a reward; a missing one is
     0.0), ``fault`` (empty, or what cut the episode: mask such a transition in training).
     """
-    text = _as_text(metadata) if metadata else "{}"
+    text = json_codec.encode(metadata) if metadata else "{}"
     return {"metadata": text, "reward_given": reward_given, "fault": fault}
-
-
-def _as_text(metadata: Mapping[str, Any]) -> str:
-    try:
-        return json_codec.encode(metadata)
-    except (TypeError, ValueError):
-        return json.dumps(metadata, default=str)  # for people then: nothing may fail for the sake of metadata
 
 
 def reset_request(rng: np.random.Generator, seed: int | None, options: Mapping[str, Any] | None) -> Request:

@@ -14,7 +14,6 @@ from openenv_gym.errors import (
     ClosedError,
     EnvError,
     NotResetError,
-    OpenEnvGymError,
     PeerError,
     UsageError,
 )
@@ -163,11 +162,7 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
     def _call(self, request: Request, timeout: float) -> Reply:
         if self._closed:
             raise ClosedError(f"{request.op}() was called after close(); make a new environment")
-        self._pool.submit([(0, request)], timeout)
-        ((_, result),) = self._pool.collect(1, None)
-        if isinstance(result, OpenEnvGymError):
-            raise result
-        return result
+        return self._pool.call(0, request, timeout)
 
 
 def check_options(on_fault: str, render_mode: str | None) -> None:

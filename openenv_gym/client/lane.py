@@ -67,6 +67,13 @@ class Lane:
         else:
             self._session.start(request, timeout, done)
 
+    def give_up(self, done: Done) -> None:
+        """Stop waiting for the call that reports to ``done``; its session is lost, its slot freed at once."""
+        if self._reset is not None and not self._reset.done():
+            self._reset.cancel()
+        else:
+            self._session.give_up(done)
+
     async def close(self) -> None:
         """End the session and free its slot."""
         if self._reset is not None:

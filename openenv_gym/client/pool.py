@@ -11,6 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -123,14 +124,7 @@ class SessionPool:
             ClosedError: The pool is closed.
         """
         self._require_usable()
-        lanes = [lane for lane, _ in calls]
-        with self._lock:
-            fresh = set(lanes)
-            if len(fresh) < len(lanes) or fresh & self._running or fresh & self._ready.keys():
-                self._refuse_busy(lanes)
-            if fresh and (min(fresh) < 0 or max(fresh) >= len(self._lanes)):
-                raise UsageError(f"lanes run from 0 to {len(self._lanes) - 1}; got {sorted(fresh)}")
-            self._running |= fresh
+        self._claim([lane for lane, _ in calls])
         self._io.call_soon(self._start, calls, timeout)
 
     def collect(
@@ -188,6 +182,26 @@ class SessionPool:
                 return self._take(lanes)
             finally:
                 self._leave(waiter)
+
+    def call(self, lane: int, request: Request, timeout: float | None = None) -> Reply:
+        """Make one call and block for its reply: what `submit` and `collect` do, for less.
+
+        A caller that is interrupted (Ctrl-C) gives the lane's session up, so that the lane is free again.
+
+        Raises:
+            OpenEnvGymError: What `submit` raises, or what the call ended with.
+        """
+        self._require_usable()
+        self._claim([lane])
+        chosen = self._lanes[lane]
+        try:
+            reply: Reply = self._io.call(partial(chosen.start, request, timeout), chosen.give_up)
+        except asyncio.CancelledError:
+            raise ClosedError("the session pool was closed meanwhile") from None
+        finally:
+            with self._lock:
+                self._running.discard(lane)
+        return reply
 
     # --- the end ---------------------------------------------------------------------------------------
 
@@ -273,6 +287,16 @@ class SessionPool:
                 for lane, _ in taken:
                     del self._ready[lane]
         return taken
+
+    def _claim(self, lanes: Sequence[int]) -> None:
+        """Mark lanes as running a call, or raise and change nothing."""
+        with self._lock:
+            fresh = set(lanes)
+            if len(fresh) < len(lanes) or fresh & self._running or fresh & self._ready.keys():
+                self._refuse_busy(lanes)
+            if fresh and (min(fresh) < 0 or max(fresh) >= len(self._lanes)):
+                raise UsageError(f"lanes run from 0 to {len(self._lanes) - 1}; got {sorted(fresh)}")
+            self._running |= fresh
 
     def _refuse_busy(self, lanes: Sequence[int]) -> None:
         for position, lane in enumerate(lanes):

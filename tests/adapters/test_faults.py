@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import data_equivalence
@@ -130,7 +132,7 @@ def test_lane_options_and_task_sampler(corridor: LiveServer) -> None:
         assert [state["length"] for state in envs.state()] == [7, 1, 8]
         _, infos = envs.reset(seed=1)
         assert asked == [1, 0, 1, 2]
-        assert infos["metadata"].tolist() == ['{"length":1}'] * 3
+        assert [json.loads(text) for text in infos["metadata"]] == [{"length": 1}] * 3
         ran = CorridorAction(direction="right", speed=3)
         for _ in range(3):
             envs.step([ran] * 3)

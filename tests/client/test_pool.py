@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -260,3 +262,52 @@ def test_an_unclosed_pool_is_reported_and_frees_its_slots(server: DialectServer)
 def test_a_pool_of_nothing_is_refused(endpoints: list[Endpoint], lanes: int) -> None:
     with pytest.raises(UsageError):
         SessionPool(endpoints, lanes)
+
+
+class TestOneCall:
+    """`SessionPool.call`, the way of a single environment."""
+
+    def test_it_returns_the_reply_or_raises_the_error(self, pool: SessionPool, server: DialectServer) -> None:
+        reply = pool.call(2, step(say="hello"), PATIENCE)
+        assert isinstance(reply, Outcome)
+        assert reply.observation["said"] == "hello"
+        with pytest.raises(SessionLostError):
+            pool.call(2, step(do="cut"), PATIENCE)
+        assert isinstance(pool.call(2, RESET, PATIENCE), Outcome)
+        assert server.opened == LANES + 1
+
+    def test_a_lane_runs_one_call_at_a_time(self, pool: SessionPool) -> None:
+        pool.submit([(0, step(do="hang"))], None)
+        with pytest.raises(ConcurrentCallError):
+            pool.call(0, step(say="x"), PATIENCE)
+        with pytest.raises(UsageError):
+            pool.call(LANES, step(say="x"), PATIENCE)
+        assert isinstance(pool.call(1, step(say="x"), PATIENCE), Outcome)
+
+    @pytest.mark.parametrize("request_", [step(do="hang"), Request(Op.RESET, {"do": "hang"})])
+    def test_an_interrupted_caller_leaves_a_free_lane(
+        self, pool: SessionPool, server: DialectServer, request_: Request
+    ) -> None:
+        def interrupt() -> None:
+            wait_until(lambda: request_ in server.heard)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                pool.call(0, request_, None)
+        if request_.op is Op.STEP:
+            with pytest.raises(SessionLostError):
+                pool.call(0, step(say="x"), PATIENCE)
+        assert isinstance(pool.call(0, RESET, PATIENCE), Outcome)
+
+    @pytest.mark.parametrize("request_", [step(do="hang"), Request(Op.RESET, {"do": "hang"})])
+    def test_closing_the_pool_ends_it(
+        self, pool: SessionPool, server: DialectServer, request_: Request
+    ) -> None:
+        with ThreadPoolExecutor(1) as threads:
+            call = threads.submit(pool.call, 0, request_, None)
+            wait_until(lambda: request_ in server.heard)
+            pool.close()
+            with pytest.raises((ClosedError, SessionLostError)):
+                call.result(PATIENCE)
