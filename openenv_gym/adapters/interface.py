@@ -81,8 +81,8 @@ class Interface:
             observation = self._observation.decode(outcome.observation)
         except ValueError as error:
             raise ProtocolError(
-                f"the server's observation does not fit its own /schema: {error} (lenient=True accepts missing "
-                "and unknown fields)"
+                f"the server's observation does not fit its own /schema: {error} (lenient=True accepts "
+                "missing and unknown fields)"
             ) from error
         reward_given = outcome.reward is not None
         return Transition(
