@@ -235,6 +235,8 @@ class SessionTable:
         if self.draining:
             return _draining()
         limit = self._settings.step_timeout
+        if session.immediate:
+            return self.call_now(session, request, limit if timeout is None else timeout)
         self._running += 1
         self._quiet.clear()
         try:

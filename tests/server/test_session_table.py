@@ -28,6 +28,8 @@ class Clock:
 class ScriptedExecutor:
     """Answers at once unless a gate holds it."""
 
+    immediate = False
+
     def __init__(self) -> None:
         self.usable = True
         self.open_gate, self.call_gate, self.close_gate = asyncio.Event(), asyncio.Event(), asyncio.Event()
