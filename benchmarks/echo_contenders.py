@@ -16,6 +16,8 @@ from measuring import rate
 from websockets.asyncio.client import connect
 
 from openenv_gym.adapters.remote_vector_env import RemoteVectorEnv
+from openenv_gym.client.dialects import Dialect
+from openenv_gym.client.generic_client import GenericEnvClient
 from openenv_gym.providers.endpoint import Endpoint
 
 MESSAGE = "Hello, World!"
@@ -25,35 +27,29 @@ Measure = Callable[[float], float]
 
 
 @contextmanager
-def remote_vector_env(endpoint: Endpoint, sessions: int) -> Iterator[Measure]:
+def remote_vector_env(endpoint: Endpoint, sessions: int, dialect: Dialect = "auto") -> Iterator[Measure]:
     """`RemoteVectorEnv.step`: every reply checked against the schema and batched into arrays."""
     actions = [{"message": MESSAGE}] * sessions
-    with RemoteVectorEnv(endpoint.base_url, token=endpoint.token, num_envs=sessions) as envs:
+    url, token = endpoint.base_url, endpoint.token
+    with RemoteVectorEnv(url, token=token, num_envs=sessions, dialect=dialect) as envs:
         envs.reset(seed=1)
         yield lambda seconds: rate(lambda: envs.step(actions), seconds, sessions)
 
 
 @contextmanager
+def our_clients(endpoint: Endpoint, sessions: int) -> Iterator[Measure]:
+    """Our asynchronous clients, as many as sessions, stepping together."""
+    with _clients(lambda: GenericEnvClient(endpoint.base_url, token=endpoint.token), sessions) as measure:
+        yield measure
+
+
+@contextmanager
 def upstream_clients(endpoint: Endpoint, sessions: int) -> Iterator[Measure]:
     """OpenEnv's own asynchronous clients, as many as sessions, stepping together."""
-    from openenv.core.generic_client import GenericEnvClient  # takes seconds
+    from openenv.core.generic_client import GenericEnvClient as UpstreamClient  # takes seconds
 
     headers = {"Authorization": f"Bearer {endpoint.token}"}
-    action = {"message": MESSAGE}
-
-    async def opened(stack: AsyncExitStack) -> Callable[[], Awaitable[object]]:
-        clients = []
-        for _ in range(sessions):
-            client = GenericEnvClient(endpoint.base_url, headers=headers)
-            clients.append(await stack.enter_async_context(client))
-            await client.reset()
-
-        async def step(client: Any) -> None:
-            await client.step(action)
-
-        return lambda: asyncio.gather(*map(step, clients))
-
-    with _on_a_loop(opened, sessions) as measure:
+    with _clients(lambda: UpstreamClient(endpoint.base_url, headers=headers), sessions) as measure:
         yield measure
 
 
@@ -108,6 +104,25 @@ def gymnasium_processes(sessions: int) -> Iterator[Measure]:
         yield lambda seconds: rate(lambda: envs.step(actions), seconds, sessions)
     finally:
         envs.close()
+
+
+@contextmanager
+def _clients(make: Callable[[], Any], sessions: int) -> Iterator[Measure]:
+    """Measure asynchronous clients, ours or OpenEnv's: they have the same methods."""
+    action = {"message": MESSAGE}
+
+    async def opened(stack: AsyncExitStack) -> Callable[[], Awaitable[object]]:
+        clients = [await stack.enter_async_context(make()) for _ in range(sessions)]
+        for client in clients:
+            await client.reset()
+
+        async def step(client: Any) -> None:
+            await client.step(action)  # OpenEnv's step() returns an awaitable that gather() does not take
+
+        return lambda: asyncio.gather(*map(step, clients))
+
+    with _on_a_loop(opened, sessions) as measure:
+        yield measure
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Steps a second of many Echo sessions stepped together, beside OpenEnv, Gymnasium and the bare socket.
 
-Usage: .venv-interop/bin/python benchmarks/throughput.py [--sessions 1 16 64 256] [--rounds 3] [--seconds 0.4]
+Usage: .venv-interop/bin/python benchmarks/throughput.py [--sessions 1 16 64 256] [--rounds 3] [--seconds 0.25]
        [--json FILE]
 
 Closed loop: the next step of all starts when the last reply to the one before is there. Servers and clients
@@ -13,20 +13,30 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from echo_contenders import bare_sockets, gymnasium_processes, remote_vector_env, upstream_clients
+from echo_contenders import (
+    bare_sockets,
+    gymnasium_processes,
+    our_clients,
+    remote_vector_env,
+    upstream_clients,
+)
 from echo_servers import echo_servers
 from measuring import alternate, describe, machine, parser, ratios, spread, table, write_json
 
 OURS = "RemoteVectorEnv, our server"
+OURS_OPENENV = "the same in OpenEnv's dialect"
 UPSTREAM = "OpenEnv's clients, OpenEnv's server"
 CROSS_CLIENT = "RemoteVectorEnv, OpenEnv's server"
+CROSS_CLIENTS = "our clients, OpenEnv's server"
 CROSS_SERVER = "OpenEnv's clients, our server"
 LOCAL = "Gymnasium's AsyncVectorEnv, local"
 BARE = "bare WebSockets"
 
 COMPARISONS = [
     ("ours / OpenEnv", OURS, UPSTREAM),
-    ("our client / OpenEnv's, on its server", CROSS_CLIENT, UPSTREAM),
+    ("ours in its dialect / OpenEnv", OURS_OPENENV, UPSTREAM),
+    ("RemoteVectorEnv / its clients, on its server", CROSS_CLIENT, UPSTREAM),
+    ("our clients / its clients, on its server", CROSS_CLIENTS, UPSTREAM),
     ("our server / OpenEnv's, for its clients", CROSS_SERVER, UPSTREAM),
     ("ours / local AsyncVectorEnv", OURS, LOCAL),
     ("ours / bare WebSockets", OURS, BARE),
@@ -35,7 +45,7 @@ COMPARISONS = [
 
 def main() -> None:
     """Measure, print two tables, write JSON if asked."""
-    command = parser(__doc__, rounds=3, seconds=0.4)
+    command = parser(__doc__, rounds=3, seconds=0.25)
     command.add_argument("--sessions", type=int, nargs="+", default=[1, 16, 64, 256], metavar="N")
     options = command.parse_args()
     facts = machine()
@@ -45,15 +55,18 @@ def main() -> None:
         servers = stack.enter_context(echo_servers())
         for sessions in options.sessions:
             with ExitStack() as opened:
-                contenders = {
-                    OURS: opened.enter_context(remote_vector_env(servers.ours, sessions)),
-                    UPSTREAM: opened.enter_context(upstream_clients(servers.upstream, sessions)),
-                    CROSS_CLIENT: opened.enter_context(remote_vector_env(servers.upstream, sessions)),
-                    CROSS_SERVER: opened.enter_context(upstream_clients(servers.ours, sessions)),
-                    LOCAL: local[sessions],
-                    BARE: opened.enter_context(bare_sockets(servers.bare, sessions)),
+                ways = {
+                    OURS: remote_vector_env(servers.ours, sessions),
+                    OURS_OPENENV: remote_vector_env(servers.ours, sessions, "openenv"),
+                    UPSTREAM: upstream_clients(servers.upstream, sessions),
+                    CROSS_CLIENT: remote_vector_env(servers.upstream, sessions),
+                    CROSS_CLIENTS: our_clients(servers.upstream, sessions),
+                    CROSS_SERVER: upstream_clients(servers.ours, sessions),
+                    BARE: bare_sockets(servers.bare, sessions),
                 }
-                timed = {name: partial(measure, options.seconds) for name, measure in contenders.items()}
+                measures = {name: opened.enter_context(way) for name, way in ways.items()}
+                measures[LOCAL] = local[sessions]
+                timed = {name: partial(measure, options.seconds) for name, measure in measures.items()}
                 figures[sessions] = alternate(timed, options.rounds)
     report(facts, figures)
     write_json(options.json, facts, {"steps_per_second": figures})
@@ -64,7 +77,7 @@ def report(facts: dict[str, Any], figures: dict[int, dict[str, list[float]]]) ->
     columns = [f"{sessions} sessions" for sessions in figures]
     print(describe(facts), "\n")
     print("Steps a second, median (min-max) over the rounds:\n")
-    names = [OURS, UPSTREAM, CROSS_CLIENT, CROSS_SERVER, LOCAL, BARE]
+    names = next(iter(figures.values()))
     print(table(["", *columns], [[name, *(spread(f[name]) for f in figures.values())] for name in names]))
     print("\nRatios, round by round:\n")
     rows = [
