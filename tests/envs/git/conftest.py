@@ -50,7 +50,7 @@ def shared(settings: GitSettings, request: pytest.FixtureRequest) -> Iterator[Sh
     """Started once for each sandbox mechanism asked for by indirect parameters."""
     mechanism = request.param
     if mechanism != "auto" and (reason := why_not(mechanism)):
-        pytest.skip(reason)
+        pytest.fail(reason)
     with SharedState(replace(settings, sandbox=mechanism)) as started:
         yield started
 
