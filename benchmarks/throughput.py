@@ -1,7 +1,7 @@
 """Steps a second of many Echo sessions stepped together, beside OpenEnv, Gymnasium and the bare socket.
 
-Usage: .venv-interop/bin/python benchmarks/throughput.py [--sessions 1 16 64 256] [--rounds 3] [--seconds 0.25]
-       [--json FILE]
+Usage: .venv-interop/bin/python benchmarks/throughput.py [--sessions 1 16 64 256] [--rounds 3]
+       [--seconds 0.25] [--json FILE]
 
 Closed loop: the next step of all starts when the last reply to the one before is there. Servers and clients
 share this machine. OpenEnv comes from `make .venv-interop/.ready`.
