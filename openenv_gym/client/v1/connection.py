@@ -117,7 +117,9 @@ class SharedConnection:
             self._loop.call_soon(channel.on_lost, SessionLostError("the session ended as it was opened"))
             return
         self._machine.call(self._loop.time(), channel.session, request.op, request.payload, timeout)
-        if not self._turn_is_due:
+        if len(self._channels) == 1:
+            self._flush()  # nobody to share a frame with
+        elif not self._turn_is_due:
             self._turn_is_due = True
             self._loop.call_soon(self._turn)
 
@@ -165,7 +167,7 @@ class SharedConnection:
             self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
-        """Hand out what happened, send what waits, and set the timer."""
+        """Hand out what happened, then send what waits."""
         self._turn_is_due = False
         machine = self._machine
         while events := machine.take_events():
@@ -176,6 +178,13 @@ class SharedConnection:
                         channel.on_reply(event.answer)  # type: ignore[arg-type]  # asked for by messages.Op
                 else:
                     self._handle(event)
+        self._flush()
+        if self._used and not self._channels:
+            self.retire_if_idle()
+
+    def _flush(self) -> None:
+        """Send what waits, and set the timer."""
+        machine = self._machine
         if self._transport is not None:
             while (frame := machine.next_frame()) is not None:
                 self._transport.send(frame)
@@ -184,8 +193,6 @@ class SharedConnection:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer, self._timer_at = self._loop.call_at(wakeup, self._on_timer), wakeup
-        if self._used and not self._channels:
-            self.retire_if_idle()
 
     def _on_timer(self) -> None:
         self._timer = None
