@@ -47,7 +47,8 @@ def encode(value: Any) -> str:
 
     Args:
         value: Anything made of dicts with string keys, lists, tuples, sets, strings, numbers, booleans and
-            ``None``; numpy arrays and scalars become (nested) lists and numbers, bytes base64 text.
+            ``None``; numpy arrays and scalars become (nested) lists and numbers, bytes base64 text, and
+            dates, UUIDs, enums and dataclasses what msgspec makes of them.
 
     Raises:
         TypeError: The value, or a part of it, has no JSON form.
@@ -87,7 +88,11 @@ def _encode_other(value: Any) -> Any:
     to_list = getattr(value, "tolist", None)  # numpy arrays and scalars; torch and jax tensors too
     if to_list is not None:
         return to_list()
-    raise TypeError(f"{type(value).__name__} has no JSON form; send str, numbers, lists, dicts or arrays")
+    try:
+        return msgspec.to_builtins(value)  # what msgspec encodes by itself, the other encoder must too
+    except TypeError:
+        kind = type(value).__name__
+        raise TypeError(f"{kind} has no JSON form; send str, numbers, lists, dicts or arrays") from None
 
 
 _fast_encoder = msgspec.json.Encoder(enc_hook=_encode_other)

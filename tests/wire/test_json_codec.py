@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import datetime
 import json
 import math
+import uuid
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openenv_gym.wire import json_codec
+from openenv_gym.wire.messages import Op
 from tests.wire.json_values import finite_values, frames, values
 
 
@@ -126,3 +130,29 @@ def test_null_is_only_what_was_none(value: object) -> None:
 def test_sets_become_lists_whichever_encoder_takes_them() -> None:
     assert json_codec.encode({"s": {1}}) == '{"s":[1]}'
     assert json_codec.encode({"s": {1}, "n": None}) == '{"s":[1],"n":null}'
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: object
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [
+        (datetime.date(2026, 11, 21), "2026-11-21"),
+        (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (Point(1, "a"), {"x": 1, "y": "a"}),
+        (Op.STEP, "step"),
+    ],
+)
+def test_a_value_has_the_same_form_beside_a_null_as_without(value: object, form: object) -> None:
+    assert json_codec.decode(json_codec.encode([value])) == [form]
+    assert json_codec.decode(json_codec.encode([value, None])) == [form, None]
+
+
+@pytest.mark.parametrize("value", [object(), 1j, [object(), None], Point(1, object())])
+def test_what_has_no_form_is_a_type_error_that_says_so(value: object) -> None:
+    with pytest.raises(TypeError, match="no JSON form"):
+        json_codec.encode(value)
