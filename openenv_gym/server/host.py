@@ -14,12 +14,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from openenv_gym.errors import EnvError, InvalidActionError, NotResetError
-from openenv_gym.models import Observation
 from openenv_gym.server.definition import EnvironmentDefinition
+from openenv_gym.server.outcomes import refuse_awaitable
 from openenv_gym.server.plain import dump_model, plain
 from openenv_gym.wire.messages import (
     ErrorCode,
@@ -85,7 +84,8 @@ class EnvironmentHost:
         self.definition = definition
         self._offload = offload
         self._env: Any = None
-        self._expected = (definition.observation_cls, definition.reset_observation_cls)
+        self._validate_action = definition.validate_action
+        self._read_outcome = definition.outcomes.read
 
     # --- synchronous: the environment's methods are plain functions
 
@@ -105,6 +105,8 @@ class EnvironmentHost:
             timeout: Told to ``step`` as ``timeout_s``.
         """
         try:
+            if type(job) is Request and job.op is _STEP:  # most jobs
+                return self._step(job.payload, timeout)
             call = self._call_for(job, timeout)
             if isinstance(call, _READY):
                 return call
@@ -115,6 +117,17 @@ class EnvironmentHost:
         except BaseException as error:  # noqa: BLE001 - logged there
             return self._failed(job, error)
 
+    def _step(self, payload: dict[str, Any], timeout: float | None) -> Reply:
+        """Do what `_step_call` and `_reply_to` do together, without a call object between them."""
+        try:
+            action = self._validate_action(payload)
+        except ValidationError as error:
+            return _misfit(error)
+        methods = self.definition.methods
+        step = getattr(self._env, methods.step)
+        observation = step(action, timeout_s=timeout) if methods.step_takes_timeout else step(action)
+        return self._read_outcome(observation, methods.step)
+
     def close(self) -> None:
         """Close the environment; what it raises is logged."""
         env, self._env = self._env, None
@@ -122,7 +135,7 @@ class EnvironmentHost:
         if close is None:
             return
         try:
-            _refuse_awaitable("close", close())
+            refuse_awaitable("close", close())
         except BaseException:
             logger.exception("%s: close() failed", self.definition.name)
 
@@ -183,13 +196,13 @@ class EnvironmentHost:
         return ErrorReply(ErrorCode.UNKNOWN_TYPE, f"an environment does not handle {job.op}")
 
     def _step_call(self, payload: dict[str, Any], timeout: float | None) -> _Call | ErrorReply:
-        definition = self.definition
         try:
-            action = definition.action_class_for(payload).model_validate(payload)
+            action = self._validate_action(payload)
         except ValidationError as error:
-            return _invalid("the action does not fit its schema", error)
-        step = getattr(self._env, definition.methods.step)
-        if definition.methods.step_takes_timeout:
+            return _misfit(error)
+        methods = self.definition.methods
+        step = getattr(self._env, methods.step)
+        if methods.step_takes_timeout:
             return functools.partial(step, action, timeout_s=timeout)
         return functools.partial(step, action)
 
@@ -251,35 +264,18 @@ class EnvironmentHost:
 
     def _reply_to(self, job: Job, result: Any) -> Reply | Answer:
         if isinstance(job, Question):
-            _refuse_awaitable(job.method, result)
+            refuse_awaitable(job.method, result)
             return Answer(plain(result))
         op = job.op
         if op is _STEP:
-            return self._outcome(result, self.definition.methods.step)
+            return self._read_outcome(result, self.definition.methods.step)
         if op is _RESET:
-            outcome = self._outcome(result, self.definition.methods.reset)
+            outcome = self._read_outcome(result, self.definition.methods.reset)
             return _with_dropped(outcome, self.definition.methods.reset_options.dropped(job.payload))
         if op is _STATE:
             return StateReply(_state_values(result))
-        _refuse_awaitable("handle_mcp", result)
+        refuse_awaitable("handle_mcp", result)
         return McpReply(_as_dict("handle_mcp()", plain(result)))
-
-    def _outcome(self, observation: Any, method: str) -> Outcome:
-        if not isinstance(observation, self._expected):
-            _refuse_awaitable(method, observation)
-            if not self.definition.lenient or not isinstance(observation, BaseModel):
-                names = " or ".join(dict.fromkeys(cls.__name__ for cls in self._expected))
-                raise TypeError(f"{method}() returned {type(observation).__name__}, not {names}")
-        values = dump_model(observation)
-        # Only our own model's `truncated` speaks of the episode for sure: elsewhere it is the author's field.
-        truncated = bool(values.pop("truncated", False)) if _is_ours(type(observation)) else False
-        reward = values.pop("reward", None)
-        if reward is not None and type(reward) is not float:
-            reward = _number(reward, method)
-        metadata = values.pop("metadata", None)
-        if metadata is not None and not isinstance(metadata, dict):
-            raise TypeError(f"{method}() returned metadata that is a {type(metadata).__name__}, not a dict")
-        return Outcome(values, reward, bool(values.pop("done", False)), truncated, metadata or None)
 
     # --- failures -> error replies
 
@@ -301,11 +297,6 @@ class EnvironmentHost:
         what = job.op if isinstance(job, Request) else job.method
         logger.error("%s: %s() raised", self.definition.name, what, exc_info=error)
         return ErrorReply(ErrorCode.EXECUTION_ERROR, _text(error), {"type": type(error).__name__})
-
-
-@functools.cache  # asked every step, and slow for pydantic's models
-def _is_ours(cls: type) -> bool:
-    return issubclass(cls, Observation)
 
 
 def _is_cancellation(error: BaseException) -> bool:
@@ -335,6 +326,10 @@ def _details(error: EnvError) -> dict[str, Any]:
         return {}
 
 
+def _misfit(error: ValidationError) -> ErrorReply:
+    return _invalid("the action does not fit its schema", error)
+
+
 def _invalid(message: str, error: ValidationError) -> ErrorReply:
     errors = []
     for found in error.errors(include_url=False, include_context=False):
@@ -350,25 +345,6 @@ def _invalid(message: str, error: ValidationError) -> ErrorReply:
     return ErrorReply(ErrorCode.VALIDATION_ERROR, message, {"errors": errors})
 
 
-def _refuse_awaitable(method: str, result: Any) -> None:
-    if not inspect.isawaitable(result):
-        return
-    if inspect.iscoroutine(result):
-        result.close()
-    raise TypeError(f"{method}() returned an awaitable: write it `async def`, or set EXECUTION = 'async'")
-
-
-def _number(reward: Any, method: str) -> float:
-    """Accept any plain number, or an array of one, as a reward; booleans count 0 and 1."""
-    if isinstance(reward, np.ndarray):
-        reward = reward.item()
-    if type(reward) is int:
-        return reward  # a float would not hold it beyond 2**53
-    if isinstance(reward, int | float):
-        return float(reward)
-    raise TypeError(f"{method}() returned a reward that is a {type(reward).__name__}, not a number")
-
-
 def _with_dropped(outcome: Outcome, dropped: list[str]) -> Outcome:
     if not dropped:
         return outcome
@@ -377,7 +353,7 @@ def _with_dropped(outcome: Outcome, dropped: list[str]) -> Outcome:
 
 
 def _state_values(state: Any) -> dict[str, Any]:
-    _refuse_awaitable("state", state)
+    refuse_awaitable("state", state)
     if isinstance(state, BaseModel):
         return dump_model(state)
     return _as_dict("state", plain(state))

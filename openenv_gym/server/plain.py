@@ -17,8 +17,8 @@ import numpy as np
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-_ATOMS = frozenset({str, int, float, bool, type(None)})
-_PLAIN_ANNOTATIONS = frozenset({*_ATOMS, None, Any, bytes, list, tuple, dict})
+ATOMS = frozenset({str, int, float, bool, type(None)})
+_PLAIN_ANNOTATIONS = frozenset({*ATOMS, None, Any, bytes, list, tuple, dict})
 _CONTAINERS = frozenset({list, tuple, dict, Union, types.UnionType})
 
 
@@ -33,12 +33,15 @@ def plain(value: Any) -> Any:
         TypeError: A part of the value has no such form.
     """
     kind = type(value)
-    if kind in _ATOMS:
+    if kind in ATOMS:
         return value
     if kind is dict:
-        return {(key if type(key) is str else _key(key)): plain(item) for key, item in value.items()}
+        return {
+            (key if type(key) is str else _key(key)): item if type(item) in ATOMS else plain(item)
+            for key, item in value.items()
+        }
     if kind is list or kind is tuple:
-        if _ATOMS.issuperset(map(type, value)):
+        if ATOMS.issuperset(map(type, value)):
             return list(value)
         return [plain(item) for item in value]
     return _plain_other(value)
@@ -50,19 +53,19 @@ def dump_model(model: BaseModel) -> dict[str, Any]:
     Raises:
         TypeError: A field's value has no plain form.
     """
-    names = _plainly_typed_fields(type(model))
+    names = plainly_typed_fields(type(model))
     if names is None:
         dumped: dict[str, Any] = plain(model.model_dump())
         return dumped
     values = model.__dict__
     return {
-        name: value if type(value := values[name]) in _ATOMS else plain(value)  # most fields are atoms
+        name: value if type(value := values[name]) in ATOMS else plain(value)  # most fields are atoms
         for name in names
     }
 
 
 @functools.cache
-def _plainly_typed_fields(cls: type[BaseModel]) -> tuple[str, ...] | None:
+def plainly_typed_fields(cls: type[BaseModel]) -> tuple[str, ...] | None:
     """List the fields of a model that needs no serializer of pydantic's; ``None`` for any other model."""
     decorators = cls.__pydantic_decorators__
     config = cls.model_config
@@ -97,7 +100,7 @@ def _is_plain_annotation(annotation: Any) -> bool:
     if origin is None:
         return annotation is Ellipsis or annotation in _PLAIN_ANNOTATIONS
     if origin is Literal:
-        return all(type(value) in _ATOMS for value in get_args(annotation))
+        return all(type(value) in ATOMS for value in get_args(annotation))
     if origin is Annotated:
         inner, *metadata = get_args(annotation)
         return _is_plain_annotation(inner) and not any(map(_has_schema_hook, metadata))

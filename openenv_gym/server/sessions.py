@@ -251,7 +251,8 @@ class SessionTable:
 
     def call_now(self, session: Session, request: Request, timeout: float) -> Reply:
         """Do the same as `call` at once, on a session whose calls are `immediate`."""
-        reply = session.handle_now(request, min(timeout, self._settings.step_timeout))
+        limit = self._settings.step_timeout
+        reply = session.handle_now(request, timeout if timeout < limit else limit)
         if session.ended:
             self.close_soon(session, f"its last {request.op} ended it")
         return reply

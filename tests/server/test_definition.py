@@ -4,7 +4,7 @@ import functools
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from openenv_gym.errors import ConcurrencyConfigurationError, UsageError
 from openenv_gym.models import Action, Observation, State
@@ -202,7 +202,21 @@ class CallToolAction(BaseModel):
 
 def test_the_two_tool_actions_stand_for_each_other() -> None:
     definition = define(battery.Foreign, CallToolAction, Observation)
-    assert definition.action_class_for({"type": "list_tools"}) is ListToolsAction
-    assert definition.action_class_for({"type": "call_tool"}) is CallToolAction
-    assert definition.action_class_for({"type": ["odd"]}) is CallToolAction
-    assert define_it(battery.Foreign).action_class_for({"type": "list_tools"}) is Action
+    assert type(definition.validate_action({"type": "list_tools"})) is ListToolsAction
+    assert type(definition.validate_action({"type": "call_tool"})) is CallToolAction
+    with pytest.raises(ValidationError, match="CallToolAction"):
+        definition.validate_action({"type": ["odd"]})
+    with pytest.raises(ValidationError, match="for Action"):
+        define_it(battery.Foreign).validate_action({"type": "list_tools"})
+
+
+def test_an_action_that_validates_itself_is_asked() -> None:
+    class Shouted(Action):
+        text: str
+
+        @classmethod
+        def model_validate(cls, obj: Any, **options: Any) -> Shouted:
+            return super().model_validate({"text": obj["text"].upper()}, **options)
+
+    definition = define(battery.Foreign, Shouted, Observation)
+    assert definition.validate_action({"text": "hi"}) == Shouted(text="HI")

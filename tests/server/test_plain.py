@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, computed_field, field_serializer
 
 from openenv_gym.models import Observation
-from openenv_gym.server.plain import _plainly_typed_fields, dump_model, plain
+from openenv_gym.server.plain import plainly_typed_fields, dump_model, plain
 
 
 class Colour(enum.StrEnum):
@@ -82,13 +82,13 @@ def test_the_short_way_gives_what_pydantic_gives(
     text: str, count: int, maybe: Any, rows: Any, value: Any
 ) -> None:
     model = Flat(text=text, count=count, maybe=maybe, rows=rows, anything=value, table={"value": value})
-    assert _plainly_typed_fields(Flat) is not None
+    assert plainly_typed_fields(Flat) is not None
     assert repr(dump_model(model)) == repr(plain(model.model_dump()))
 
 
 @pytest.mark.parametrize("cls", [Serialized, Overriding, Open, Nested])
 def test_models_that_shape_their_own_dump_take_the_long_way(cls: type[BaseModel]) -> None:
-    assert _plainly_typed_fields(cls) is None
+    assert plainly_typed_fields(cls) is None
 
 
 def test_what_pydantic_makes_of_a_model_is_kept() -> None:

@@ -26,7 +26,9 @@ from openenv_gym.wire.v1.server_terms import ServerTerms, within
 
 _CALLS: dict[str, Call] = {call.value: call for call in Call}
 _VERBS = frozenset(verb.value for verb in Verb)
-_NEED_SNAPSHOTS = {Call.SNAPSHOT, Call.RESTORE}
+_NEED_SNAPSHOTS = (Call.SNAPSHOT, Call.RESTORE)
+# Every step passes here, and an enum's members are slow to look up.
+_IDLE, _RUNNING, _CLOSING, _OPENING = Stage.IDLE, Stage.RUNNING, Stage.CLOSING, Stage.OPENING
 
 
 class ServerMachine:
@@ -75,7 +77,7 @@ class ServerMachine:
         self._door.leave_with(number)
         for session in connection.sessions:
             session.attached = False
-            if session.stage is not Stage.CLOSING:
+            if session.stage is not _CLOSING:
                 self._leases[session.id] = now + self.terms.lease
 
     def receive(self, now: float, number: int, frame: Frame) -> None:
@@ -118,16 +120,16 @@ class ServerMachine:
             return
         if session.owner != connection.number:
             self._take_over(session, connection)
-        if entry.seq == session.seq + 1 and session.stage is Stage.IDLE and entry.op not in _VERBS:
+        if entry.seq == session.seq + 1 and session.stage is _IDLE and entry.op not in _VERBS:
             self._run(session, entry)
         elif entry.op == Verb.CLOSE:
             session.close_seq = entry.seq
             self._close(session, "its client closed it")
-        elif entry.op == Verb.RESUME and session.stage is not Stage.CLOSING:
+        elif entry.op == Verb.RESUME and session.stage is not _CLOSING:
             self._notify(connection, session.id, entry.seq, Kind.RESUMED)
         elif entry.seq == session.seq and entry.op == session.op:
             self._repeat(connection, session)
-        elif entry.seq > session.seq or session.stage is Stage.CLOSING:
+        elif entry.seq > session.seq or session.stage is _CLOSING:
             self._notify(connection, session.id, entry.seq, *lay_out(self._refusal(session, entry)))
         # else: a leftover from a connection that is gone; its answer was received long ago
 
@@ -158,7 +160,7 @@ class ServerMachine:
         elif type(payload) is not dict:
             self._answer(session, refusals.not_an_object(entry.op))
         else:
-            session.stage = Stage.RUNNING
+            session.stage = _RUNNING
             timeout = within(entry.timeout, self.terms.step_timeout)
             self._effects.append(RunCall(session.id, call, payload, timeout))
 
@@ -166,13 +168,13 @@ class ServerMachine:
         """Give the last answer again; a call that still runs is answered when it is done."""
         if session.is_answered:
             self._send_answer(session)
-        elif session.stage is Stage.CLOSING:
+        elif session.stage is _CLOSING:
             self._notify(connection, session.id, session.seq, *lay_out(refusals.gone()))
 
     def _refusal(self, session: HostedSession, entry: RequestEntry) -> ErrorReply:
-        if session.stage is Stage.CLOSING:
+        if session.stage is _CLOSING:
             return refusals.gone()
-        if entry.seq == session.seq + 1 and session.stage is not Stage.IDLE:
+        if entry.seq == session.seq + 1 and session.stage is not _IDLE:
             return refusals.busy(entry.op)
         return refusals.out_of_order(entry.op, entry.seq, session.seq + 1)
 
@@ -205,8 +207,8 @@ class ServerMachine:
     def opened(self, session_id: str) -> None:
         """Report that `OpenSession` succeeded."""
         session = self._sessions[session_id]
-        if session.stage is Stage.OPENING:
-            session.stage = Stage.IDLE
+        if session.stage is _OPENING:
+            session.stage = _IDLE
             self._send_answer(session)
 
     def open_failed(self, now: float, session_id: str, reply: ErrorReply) -> None:
@@ -218,7 +220,7 @@ class ServerMachine:
             reply: Why; an error that ends sessions, such as FACTORY_ERROR or CAPACITY_REACHED.
         """
         session = self._sessions[session_id]
-        if session.stage is Stage.OPENING:
+        if session.stage is _OPENING:
             session.answer = reply
             self._send_answer(session)
         self._remove(now, session)
@@ -228,7 +230,7 @@ class ServerMachine:
         while self.free > 0 and (waiting := self._door.admit()) is not None:
             connection = self._connections[waiting.connection]
             parent = self._sessions.get(waiting.parent) if waiting.parent is not None else None
-            if waiting.parent is not None and (parent is None or parent.stage is Stage.CLOSING):
+            if waiting.parent is not None and (parent is None or parent.stage is _CLOSING):
                 self._refuse_open(waiting, refusals.gone("the session to fork from is gone"))
                 continue
             session = HostedSession(waiting.session, connection.number)
@@ -244,11 +246,11 @@ class ServerMachine:
     def finished(self, session_id: str, answer: Answer) -> None:
         """Report a call's answer; an error that ends the session makes the machine close it."""
         session = self._sessions[session_id]
-        if session.stage is Stage.RUNNING:  # else it is being closed, and nobody waits any more
+        if session.stage is _RUNNING:  # else it is being closed, and nobody waits any more
             self._answer(session, answer)
 
     def _answer(self, session: HostedSession, answer: Answer) -> None:
-        session.answer, session.stage = answer, Stage.IDLE
+        session.answer, session.stage = answer, _IDLE
         if isinstance(answer, ErrorReply) and answer.ends_session:
             self._close(session, f"its last {session.op} ended it", keep_answer=True)
         self._send_answer(session)
@@ -274,9 +276,9 @@ class ServerMachine:
             reply: Why; an error that ends sessions.
         """
         session = self._sessions[session_id]
-        if session.stage is Stage.RUNNING:
+        if session.stage is _RUNNING:
             self._answer(session, reply)
-        elif session.stage is not Stage.CLOSING:
+        elif session.stage is not _CLOSING:
             self._close(session, reply.message, keep_answer=True)
             if session.attached:
                 self._notify(self._connections[session.owner], session.id, session.seq, *lay_out(reply))
@@ -289,9 +291,9 @@ class ServerMachine:
         self._remove(now, session)
 
     def _close(self, session: HostedSession, why: str, *, keep_answer: bool = False) -> None:
-        if session.stage is Stage.CLOSING:
+        if session.stage is _CLOSING:
             return
-        session.stage = Stage.CLOSING
+        session.stage = _CLOSING
         self._leases.pop(session.id, None)
         if session.attached and not keep_answer:
             self._connections[session.owner].retract(session)
@@ -339,7 +341,7 @@ class ServerMachine:
     @property
     def is_quiet(self) -> bool:
         """Whether no call runs and no session is being opened."""
-        busy = (Stage.RUNNING, Stage.OPENING)
+        busy = (_RUNNING, _OPENING)
         return not any(session.stage in busy for session in self._sessions.values())
 
     @property
