@@ -78,7 +78,7 @@ class OutcomeReader:
 
     def _learn(self, observation: Any, method: str) -> _Layout:
         """Look at the first observation of a class."""
-        cls = type(observation)
+        cls: type[BaseModel] = type(observation)
         if not isinstance(observation, self._expected):
             refuse_awaitable(method, observation)
             if not self._lenient or not isinstance(observation, BaseModel):

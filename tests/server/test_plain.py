@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, computed_field, field_serializer
 
 from openenv_gym.models import Observation
-from openenv_gym.server.plain import plainly_typed_fields, dump_model, plain
+from openenv_gym.server.plain import dump_model, plain, plainly_typed_fields
 
 
 class Colour(enum.StrEnum):
