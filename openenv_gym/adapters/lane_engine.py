@@ -52,6 +52,7 @@ class LaneEngine:
         lenient: Accept observations with missing and unknown fields.
         copy: Hand out observations of the caller's own rather than one buffer that the next batch reuses.
         dialect: Agreed with each server, or the one to insist on.
+        outage_timeout: Seconds that a server may be out of reach.
     """
 
     def __init__(
@@ -68,9 +69,15 @@ class LaneEngine:
         lenient: bool,
         copy: bool,
         dialect: Dialect,
+        outage_timeout: float,
     ) -> None:
         self.interface, self.pool = connect(
-            servers, num_envs, timeout=reset_timeout, lenient=lenient, dialect=dialect
+            servers,
+            num_envs,
+            timeout=reset_timeout,
+            lenient=lenient,
+            dialect=dialect,
+            outage_timeout=outage_timeout,
         )
         self.autoreset_mode = autoreset_mode
         self.single_action_space: Space[Any] = self.interface.action_space

@@ -9,7 +9,7 @@ import gymnasium
 
 from openenv_gym.adapters.interface import faulted, reset_request
 from openenv_gym.adapters.servers import connect, find_servers
-from openenv_gym.client.dialects import Dialect
+from openenv_gym.client.dialects import DEFAULT_OUTAGE_TIMEOUT, Dialect
 from openenv_gym.errors import (
     ClosedError,
     EnvError,
@@ -46,6 +46,8 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
             may be missing, and unknown ones go into the JSON text field ``additional_properties``.
         dialect: ``"auto"`` speaks openenv-gym.v1 with servers that do, OpenEnv's dialect with the others;
             ``"v1"`` or ``"openenv"`` insists on one.
+        outage_timeout: Seconds that a server may be out of reach before its sessions are lost, in
+            openenv-gym.v1; shorter outages go unnoticed (the server's lease allowing, 60 s by default).
         render_mode: Only ``None``: OpenEnv servers send no frames.
 
     Raises:
@@ -70,6 +72,7 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
         on_fault: OnFault = "raise",
         lenient: bool = False,
         dialect: Dialect = "auto",
+        outage_timeout: float = DEFAULT_OUTAGE_TIMEOUT,
         render_mode: str | None = None,
     ) -> None:
         check_options(on_fault, render_mode)
@@ -81,7 +84,12 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
         self._closed = False
         self._servers = find_servers(base_url, provider, server, token=token, image=image, extra=extra)
         self._interface, self._pool = connect(
-            self._servers, 1, timeout=reset_timeout, lenient=lenient, dialect=dialect
+            self._servers,
+            1,
+            timeout=reset_timeout,
+            lenient=lenient,
+            dialect=dialect,
+            outage_timeout=outage_timeout,
         )
         self.action_space = self._interface.action_space
         self.observation_space = self._interface.observation_space

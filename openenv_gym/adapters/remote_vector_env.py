@@ -18,7 +18,7 @@ from openenv_gym.adapters.remote_env import (
     check_options,
 )
 from openenv_gym.adapters.servers import find_servers
-from openenv_gym.client.dialects import Dialect
+from openenv_gym.client.dialects import DEFAULT_OUTAGE_TIMEOUT, Dialect
 from openenv_gym.errors import UsageError
 from openenv_gym.providers.provider import Provider
 from openenv_gym.wire.messages import Op, Request, StateReply
@@ -51,6 +51,8 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         copy: With ``False``, `reset` and `step` return one buffer that the next call overwrites.
         dialect: ``"auto"`` speaks openenv-gym.v1 with servers that do, OpenEnv's dialect with the others;
             ``"v1"`` or ``"openenv"`` insists on one.
+        outage_timeout: Seconds that a server may be out of reach before its sessions are lost, in
+            openenv-gym.v1; shorter outages go unnoticed (the server's lease allowing, 60 s by default).
         render_mode: Only ``None``: OpenEnv servers send no frames.
 
     Raises:
@@ -78,6 +80,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         lenient: bool = False,
         copy: bool = True,
         dialect: Dialect = "auto",
+        outage_timeout: float = DEFAULT_OUTAGE_TIMEOUT,
         render_mode: str | None = None,
     ) -> None:
         super().__init__()
@@ -96,6 +99,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
             lenient=lenient,
             copy=copy,
             dialect=dialect,
+            outage_timeout=outage_timeout,
         )
         self.num_envs = num_envs
         self.render_mode = render_mode

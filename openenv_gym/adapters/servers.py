@@ -78,7 +78,13 @@ def find_servers(
 
 
 def connect(
-    servers: Servers, num_lanes: int, *, timeout: float, lenient: bool, dialect: Dialect
+    servers: Servers,
+    num_lanes: int,
+    *,
+    timeout: float,
+    lenient: bool,
+    dialect: Dialect,
+    outage_timeout: float,
 ) -> tuple[Interface, SessionPool]:
     """Learn the environment's spaces from a server, and make the pool of sessions; release on failure.
 
@@ -89,7 +95,10 @@ def connect(
     try:
         schema = fetch_schema(servers.endpoints[0], timeout=timeout)
         interface = Interface(schema, lenient=lenient)
-        return interface, SessionPool(servers.endpoints, num_lanes=num_lanes, dialect=dialect)
+        pool = SessionPool(
+            servers.endpoints, num_lanes=num_lanes, dialect=dialect, outage_timeout=outage_timeout
+        )
+        return interface, pool
     except BaseException:
         servers.release()
         raise

@@ -16,6 +16,7 @@ from openenv_gym.wire.v1.codecs import SUBPROTOCOLS, codec_for
 
 Dialect = Literal["auto", "openenv", "v1"]
 
+DEFAULT_OUTAGE_TIMEOUT = 30.0  # seconds; servers keep sessions without a connection for 60 by default
 _REDIAL_TIMEOUT = 10.0  # seconds
 
 
@@ -71,14 +72,21 @@ class DialectConnector:
     Args:
         dial: Opens connections.
         dialect: ``"auto"``, or the one to insist on.
+        outage_timeout: Seconds that a server may be out of reach before its sessions are given up, in
+            openenv-gym.v1.
 
     Raises:
-        UsageError: There is no such dialect.
+        UsageError: There is no such dialect, or the time is none.
     """
 
-    def __init__(self, dial: Dial, dialect: Dialect = "auto") -> None:
+    def __init__(
+        self, dial: Dial, dialect: Dialect = "auto", *, outage_timeout: float = DEFAULT_OUTAGE_TIMEOUT
+    ) -> None:
         if dialect not in get_args(Dialect):
             raise UsageError(f"dialect= is one of {', '.join(get_args(Dialect))}, not {dialect!r}")
+        if not outage_timeout > 0:
+            raise UsageError(f"outage_timeout={outage_timeout!r}: give seconds greater than 0")
+        self._outage_timeout = outage_timeout
         self._dial = dial
         self._dialect = dialect
         self._agreements: dict[Endpoint, _Agreement] = {}
@@ -145,7 +153,9 @@ class DialectConnector:
                 await again.close()
                 raise ServerUnreachableError(f"{endpoint.base_url} speaks {chosen} no longer")
 
-            agreement.connection = SharedConnection(transport, codec_for(chosen), redial)
+            agreement.connection = SharedConnection(
+                transport, codec_for(chosen), redial, outage_timeout=self._outage_timeout
+            )
         elif self._dialect == "v1":
             await transport.close()
             raise NotSupportedError(

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, get_args, get_origin
 
 from openenv_gym.client.conversion import action_payload, build_model
-from openenv_gym.client.dialects import Dialect, DialectConnector
+from openenv_gym.client.dialects import DEFAULT_OUTAGE_TIMEOUT, Dialect, DialectConnector
 from openenv_gym.client.dialling import WebSocketDial
 from openenv_gym.client.handle import UnstartedClient
 from openenv_gym.client.link import Link
@@ -64,6 +64,8 @@ class EnvClient(Generic[ActT, ObsT, StateT]):
         spec: What ``provider`` starts; by default the class's `server_app`.
         dialect: ``"auto"`` speaks openenv-gym.v1 with servers that do, OpenEnv's dialect with the others;
             ``"v1"`` or ``"openenv"`` insists on one.
+        outage_timeout_s: Seconds that a server may be out of reach before its sessions are lost, in
+            openenv-gym.v1; shorter outages go unnoticed (the server's lease allowing, 60 s by default).
 
     Attributes:
         action_type: The action model; from the class's type arguments unless set.
@@ -103,6 +105,7 @@ class EnvClient(Generic[ActT, ObsT, StateT]):
         *,
         spec: ServerSpec | None = None,
         dialect: Dialect = "auto",
+        outage_timeout_s: float = DEFAULT_OUTAGE_TIMEOUT,
     ) -> None:
         if (base_url is None) == (provider is None):
             raise UsageError("give a client either base_url=, as in http://localhost:8000, or provider=")
@@ -125,6 +128,7 @@ class EnvClient(Generic[ActT, ObsT, StateT]):
                     ping_timeout=websocket_ping_timeout_s,
                 ),
                 dialect,
+                outage_timeout=outage_timeout_s,
             ),
             connect_timeout=connect_timeout_s,
         )

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from openenv_gym.client.balancer import Balancer
 from openenv_gym.client.channel import Connector
-from openenv_gym.client.dialects import Dialect, DialectConnector
+from openenv_gym.client.dialects import DEFAULT_OUTAGE_TIMEOUT, Dialect, DialectConnector
 from openenv_gym.client.dialling import WebSocketDial
 from openenv_gym.client.io_thread import io_thread
 from openenv_gym.client.lane import Lane
@@ -68,7 +68,9 @@ class SessionPool:
         max_message_size: Largest reply accepted, bytes.
         dialect: ``"auto"`` speaks openenv-gym.v1 with servers that do, OpenEnv's dialect with the others;
             ``"v1"`` or ``"openenv"`` insists on one.
-        connector: Opens sessions in another way; the three above are then its own.
+        outage_timeout: Seconds that a server may be out of reach before its sessions are lost, in
+            openenv-gym.v1; shorter outages go unnoticed (the server's lease allowing, 60 s by default).
+        connector: Opens sessions in another way; the four above are then its own.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class SessionPool:
         headers: Mapping[str, str] | None = None,
         max_message_size: int = 100 * 2**20,
         dialect: Dialect = "auto",
+        outage_timeout: float = DEFAULT_OUTAGE_TIMEOUT,
         connector: Connector | None = None,
     ) -> None:
         self._closed = True  # until construction went through
@@ -88,7 +91,9 @@ class SessionPool:
             raise UsageError("a session pool needs at least one endpoint and one lane")
         if connector is None:
             connector = DialectConnector(
-                WebSocketDial(headers=headers, max_message_size=max_message_size), dialect
+                WebSocketDial(headers=headers, max_message_size=max_message_size),
+                dialect,
+                outage_timeout=outage_timeout,
             )
         balancer = Balancer(endpoints, room=connector.room)
         self._lanes = [

@@ -42,3 +42,12 @@ class Transport(Protocol):
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """End the connection and wait (bounded) until it is over; does nothing when it already is."""
         ...
+
+    def abort(self) -> None:
+        """End the connection at once, whether the other side hears of it or not; `recv` tells."""
+        ...
+
+    @property
+    def progress(self) -> int:
+        """A number that changes when bytes come or go, those of unfinished messages included."""
+        ...

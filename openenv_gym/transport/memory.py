@@ -16,11 +16,13 @@ class MemoryTransport:
         self._closed: ConnectionClosed | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._peer: MemoryTransport | None = None
+        self._received = 0
 
     def send(self, message: str | bytes) -> None:
         """Hand a message to the other end."""
         if self._closed is None and self._peer is not None:
             self._peer._arrived.append(message)
+            self._peer._received += 1
             self._peer._wake()
 
     async def recv(self) -> str | bytes:
@@ -40,6 +42,17 @@ class MemoryTransport:
         self._end(ConnectionClosed(code, reason, by_us=True))
         if self._peer is not None:
             self._peer._end(ConnectionClosed(code, reason))
+
+    def abort(self) -> None:
+        """End both ends."""
+        self._end(ConnectionClosed(by_us=True))
+        if self._peer is not None:
+            self._peer._end(ConnectionClosed())
+
+    @property
+    def progress(self) -> int:
+        """How many messages have come."""
+        return self._received
 
     def _end(self, closed: ConnectionClosed) -> None:
         if self._closed is None:

@@ -2,7 +2,7 @@
 
 Liveness: a ping every 20 s keeps NATs and load balancers from forgetting the connection, but its answer may
 take 15 minutes, because a server whose loop is busy with an environment answers late and must not be taken
-for dead. A host that is gone is found by TCP keepalive after about a minute instead: kernels answer that.
+for dead. A host that is gone is found by TCP after half a minute instead: kernels answer that.
 """
 
 from __future__ import annotations
@@ -33,7 +33,18 @@ from openenv_gym.transport.interface import ConnectionClosed
 PING_INTERVAL = 20.0  # seconds
 PING_TIMEOUT = 15 * 60.0  # seconds
 CLOSE_TIMEOUT = 2.0  # seconds; the peer has been told by then, waiting on only delays us
-_KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}  # seconds, seconds, probes
+# Seconds, seconds, probes; and milliseconds, where Linux's default for what was sent is a quarter of an hour.
+_KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 30_000}
+
+
+class _Connection(ClientConnection):
+    """Counts what comes: a large message may take longer than the next sign of life."""
+
+    received = 0
+
+    def data_received(self, data: bytes) -> None:
+        self.received += len(data)
+        super().data_received(data)
 
 
 class WebSocketTransport:
@@ -43,7 +54,7 @@ class WebSocketTransport:
         subprotocol: The dialect the server agreed to, or ``None``.
     """
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: _Connection) -> None:
         self._connection = connection
         self._to = (connection,)
         self.subprotocol: str | None = connection.subprotocol
@@ -63,6 +74,15 @@ class WebSocketTransport:
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Perform the closing handshake, for at most `CLOSE_TIMEOUT` seconds."""
         await self._connection.close(code, reason)
+
+    def abort(self) -> None:
+        """End the connection without a handshake."""
+        self._connection.transport.abort()
+
+    @property
+    def progress(self) -> int:
+        """Bytes that have come, less those that wait to be sent."""
+        return self._connection.received - self._connection.transport.get_write_buffer_size()
 
 
 async def connect(
@@ -115,10 +135,12 @@ async def connect(
             max_size=max_size,
             ping_interval=ping_interval,
             ping_timeout=ping_timeout,
+            create_connection=_Connection,
             **options,
         )
     except (OSError, InvalidHandshake, InvalidURI, ImportError, ValueError) as error:
         raise _refusal(error, address, path, timeout) from None
+    assert isinstance(connection, _Connection)
     _keep_alive(connection)
     return WebSocketTransport(connection)
 

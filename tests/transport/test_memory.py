@@ -59,3 +59,16 @@ async def test_after_the_end_sending_does_nothing_and_closing_again_neither() ->
     with pytest.raises(ConnectionClosed) as closed:
         await right.recv()
     assert closed.value.code == 1001
+
+
+async def test_progress_and_abort() -> None:
+    left, right = memory_pair()
+    before = right.progress
+    left.send("one")
+    assert right.progress != before
+    left.abort()
+    assert await right.recv() == "one"
+    with pytest.raises(ConnectionClosed):
+        await right.recv()
+    with pytest.raises(ConnectionClosed):
+        await left.recv()

@@ -296,3 +296,42 @@ async def test_a_proxy_is_used_for_other_machines(proxy_seen: list[bytes]) -> No
     with pytest.raises(OpenEnvGymError, match=r"env\.example\.invalid"):
         await connect("https://env.example.invalid")
     assert proxy_seen == [b"CONNECT env.example.invalid:443 HTTP/1.1\r\n"]
+
+
+async def test_progress_counts_a_message_that_is_still_coming() -> None:
+    more = asyncio.Event()
+
+    async def dribble(peer: ServerConnection) -> None:
+        async def parts() -> AsyncIterator[bytes]:
+            yield b"x" * 100
+            await more.wait()
+            yield b"y" * 100
+
+        await peer.recv()
+        await peer.send(parts())
+        await peer.wait_closed()
+
+    async with websocket_server(dribble) as url, connected(url) as transport:
+        before = transport.progress
+        transport.send("go")
+        receiving = asyncio.create_task(transport.recv())
+        while transport.progress < before + 100:  # noqa: ASYNC110 - nothing tells of an unfinished message
+            await asyncio.sleep(0.001)
+        more.set()
+        assert len(await receiving) == 200
+
+
+async def test_an_aborted_connection_is_over_at_once() -> None:
+    gone = asyncio.Event()
+
+    async def wait(peer: ServerConnection) -> None:
+        await peer.wait_closed()
+        gone.set()
+
+    async with websocket_server(wait) as url:
+        transport = await connect(url)
+        transport.abort()
+        with pytest.raises(ConnectionClosed) as closed:
+            await transport.recv()
+        assert closed.value.code == 1006
+        await asyncio.wait_for(gone.wait(), 30)

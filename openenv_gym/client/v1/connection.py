@@ -9,28 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from openenv_gym.client.channel import OnLost, OnReply
 from openenv_gym.client.v1.channel import SharedChannel
+from openenv_gym.client.v1.line import Line, Redial
 from openenv_gym.errors import OpenEnvGymError, ProtocolError, ServerUnreachableError, SessionLostError
 from openenv_gym.transport.interface import ConnectionClosed, Transport
 from openenv_gym.wire.messages import Request
 from openenv_gym.wire.v1.client_events import Closed, Draining, Event, Gone, Greeted, Opened, Replied
 from openenv_gym.wire.v1.client_machine import ClientMachine
 from openenv_gym.wire.v1.codecs import Codec, Frame, JsonCodec
-from openenv_gym.wire.v1.entries import FrameError
 
 _GOODBYE_TIMEOUT = 3.0  # seconds a server may take to close an environment before we stop waiting
 _OPEN_TIMEOUT = 300.0  # seconds, for an open without a limit of its own
-_FIRST_PAUSE = 0.05  # seconds between attempts to connect again
-_LONGEST_PAUSE = 5.0  # seconds
-_CLOSE_PROTOCOL_ERROR = 1002
+_MOST_BROKEN = 4  # connections in a row that end in nonsense, before whatever makes it is there to stay
 _CLOSE_TOO_BIG = 1009
 _CLOSE_RESTART = 1012  # what a server that stops closes with
-_CLOSES_FOR_GOOD = frozenset((1002, 1003, 1007, 1008, 1009, 1010))  # what was said, would be said again
-
-Redial = Callable[[], Awaitable[Transport]]
+_CLOSES_FOR_GOOD = frozenset((1003, 1008, 1009, 1010))  # what was said, would be said again
+_CLOSES_FOR_NONSENSE = frozenset((1002, 1007))
 
 
 class SharedConnection:
@@ -41,6 +38,7 @@ class SharedConnection:
         codec: The encoding.
         redial: Opens another one, or raises a `PeerError`.
         patience: Seconds beyond a call's own time after which its answer is no longer expected.
+        outage_timeout: Seconds without a connection after which the sessions are given up.
         jitter: Gives numbers in [0, 1), so that many clients do not come back at the same moment.
 
     Attributes:
@@ -54,21 +52,18 @@ class SharedConnection:
         redial: Redial,
         *,
         patience: float = 10.0,
+        outage_timeout: float = 30.0,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.room: int | None = None
         self._loop = asyncio.get_running_loop()
-        self._machine = ClientMachine(codec, patience=patience)
+        self._machine = ClientMachine(codec, patience=patience, outage_timeout=outage_timeout)
         self._is_text = isinstance(codec, JsonCodec)
-        self._redial = redial
-        self._jitter = jitter
-        self._transport: Transport | None = None
         self._channels: dict[str, SharedChannel] = {}
         self._openings: dict[str, asyncio.Future[None]] = {}
         self._goodbyes: dict[str, asyncio.Future[None]] = {}
         self._greeted: set[asyncio.Future[None]] = set()  # who waits for a connection
-        self._hurry = asyncio.Event()
-        self._attempts = 0  # to connect, since one was of use
+        self._broken = 0  # connections in a row that ended in nonsense
         self._turn_is_due = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -76,7 +71,7 @@ class SharedConnection:
         self._used = False
         self._is_draining = False
         self._retired = False
-        self._task = self._loop.create_task(self._run(transport))
+        self._line = Line(transport, redial, self, outage_timeout=outage_timeout, jitter=jitter)
 
     @property
     def is_usable(self) -> bool:
@@ -138,7 +133,7 @@ class SharedConnection:
             self._goodbyes[channel.session] = over
             timer = self._loop.call_later(_GOODBYE_TIMEOUT, self._stop_waiting, channel.session)
             over.add_done_callback(lambda _: timer.cancel())
-            self._hurry.set()
+            self._line.hurry()
         if known:
             self._machine.close(channel.session)
             self._turn_soon()
@@ -155,7 +150,7 @@ class SharedConnection:
         """Report a goodbye; the last one only when the connection is closed too."""
         if self._is_idle:
             self.retire_if_idle()
-            self._task.add_done_callback(lambda _: _settle(over))
+            self._line.task.add_done_callback(lambda _: _settle(over))
         else:
             _settle(over)
 
@@ -178,6 +173,9 @@ class SharedConnection:
                         channel.on_reply(event.answer)  # type: ignore[arg-type]  # asked for by messages.Op
                 else:
                     self._handle(event)
+            if type(event) is Replied or type(event) is Opened:
+                self._broken = 0
+                self._line.was_useful()
         self._flush()
         if self._used and not self._channels:
             self.retire_if_idle()
@@ -185,9 +183,10 @@ class SharedConnection:
     def _flush(self) -> None:
         """Send what waits, and set the timer."""
         machine = self._machine
-        if self._transport is not None:
+        transport = self._line.transport
+        if transport is not None:
             while (frame := machine.next_frame()) is not None:
-                self._transport.send(frame)
+                transport.send(frame)
         wakeup = machine.next_wakeup
         if wakeup is not None and (self._timer is None or self._timer_at > wakeup):
             if self._timer is not None:
@@ -232,64 +231,68 @@ class SharedConnection:
         elif channel is not None:
             channel.on_lost(gone.cause)
 
-    # --- connections -----------------------------------------------------------------------------------
+    # --- the line --------------------------------------------------------------------------------------
 
-    async def _run(self, transport: Transport | None) -> None:
-        """Carry frames over one connection after the other."""
-        try:
-            while transport is not None:
-                await self._converse(transport)
-                transport = await self._connect_again()
-        finally:
-            self._retired = True
-            if self._timer is not None:
-                self._timer.cancel()
+    @property
+    def awaits_a_sign(self) -> bool:
+        """See `LineUser`."""
+        return self._machine.awaits_answer
 
-    async def _converse(self, transport: Transport) -> None:
-        """Carry frames until the connection is over."""
+    def line_up(self) -> None:
+        """See `LineUser`."""
         self._machine.connected()
-        self._transport = transport
-        receive, machine = self._machine.receive, self._machine
-        clock, recv = self._loop.time, transport.recv
-        cause: OpenEnvGymError | None = None
-        try:
-            while True:
-                frame: Frame = await recv()
-                if self._is_text and isinstance(frame, bytes):
-                    frame = frame.decode()
-                receive(clock(), frame)
-                self._attempts = 0
-                self._turn()
-        except ConnectionClosed as closed:
-            cause = _why_for_good(closed, self._is_draining)
-        except (FrameError, UnicodeError) as error:
-            cause = ProtocolError(f"the server broke the protocol: {error}")
-            await transport.close(_CLOSE_PROTOCOL_ERROR)
-        except asyncio.CancelledError:
-            await transport.close()
-            raise
-        finally:
-            self._transport = None
-            machine.disconnected(clock())
+
+    def take_frame(self, frame: Frame) -> None:
+        """See `LineUser`."""
+        if self._is_text and isinstance(frame, bytes):
+            frame = frame.decode()
+        self._machine.receive(self._loop.time(), frame)
+        self._turn()
+
+    def line_down(self, closed: ConnectionClosed | ProtocolError, since: float) -> None:
+        """See `LineUser`: sessions wait for the next connection, unless it could not help them."""
+        self._machine.disconnected(since)
+        cause = self._why_for_good(closed)
         if cause is not None:
-            machine.abandon(cause)
+            self._machine.abandon(cause)
             self._release_waiters(cause)
         self._turn()
 
-    async def _connect_again(self) -> Transport | None:
-        """Connect, with growing pauses between attempts; ``None`` when nobody wants it any more."""
-        while not self._retired:
-            if self._attempts:
-                pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self._attempts - 1, 10))
-                self._hurry.clear()
-                await _first_of(self._hurry, pause * (0.5 + self._jitter()))
-            self._attempts += 1
-            try:
-                return await self._redial()
-            except OpenEnvGymError as error:
-                self._release_waiters(error)
-                self._turn()
-        return None
+    def line_refused(self, error: OpenEnvGymError) -> None:
+        """See `LineUser`."""
+        self._release_waiters(error)
+        self._turn()
+
+    def ask_for_a_sign(self) -> None:
+        """See `LineUser`."""
+        self._machine.ping()
+        self._flush()
+
+    def line_over(self) -> None:
+        """See `LineUser`."""
+        self._retired = True
+        lost = SessionLostError("the connection was closed on this side")
+        self._machine.abandon(lost)  # there is nobody, unless this process is ending
+        self._release_waiters(lost)
+        self._turn()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _why_for_good(self, closed: ConnectionClosed | ProtocolError) -> OpenEnvGymError | None:
+        """Say why no other connection can go on where this one ended; ``None`` when one may."""
+        broken = isinstance(closed, ProtocolError) or closed.code in _CLOSES_FOR_NONSENSE
+        self._broken = self._broken + 1 if broken else 0
+        if isinstance(closed, ProtocolError):
+            return closed if self._broken >= _MOST_BROKEN else None
+        if self._is_draining or (closed.code == _CLOSE_RESTART and not closed.by_us):
+            return SessionLostError("the server has stopped: what became of a call that ran is unknown")
+        if closed.code not in _CLOSES_FOR_GOOD and self._broken < _MOST_BROKEN:
+            return None
+        if closed.code == _CLOSE_TOO_BIG and closed.by_us:
+            return SessionLostError("the server sent a message larger than max_message_size_mb: raise it")
+        said = f": {closed.reason}" if closed.reason else ""
+        who = "this side" if closed.by_us else "the server"
+        return SessionLostError(f"{who} closed the connection (code {closed.code}{said})")
 
     async def _wait_for_greeting(self, timeout: float | None) -> None:
         """Return when the connection is up; raise why it is not when an attempt fails."""
@@ -297,7 +300,7 @@ class SharedConnection:
             return
         waiter: asyncio.Future[None] = self._loop.create_future()
         self._greeted.add(waiter)
-        self._hurry.set()
+        self._line.hurry()
         try:
             async with asyncio.timeout(timeout):
                 await waiter
@@ -324,30 +327,9 @@ class SharedConnection:
         """End the connection when it carries nothing and nobody waits for it."""
         if self._is_idle and not self._retired:
             self._retired = True
-            self._task.cancel()
-
-
-def _why_for_good(closed: ConnectionClosed, is_draining: bool) -> OpenEnvGymError | None:
-    """Say why no other connection can go on where this one ended; ``None`` when one may."""
-    if is_draining or (closed.code == _CLOSE_RESTART and not closed.by_us):
-        return SessionLostError("the server has stopped: what became of a call that ran is unknown")
-    if closed.code not in _CLOSES_FOR_GOOD:
-        return None
-    if closed.code == _CLOSE_TOO_BIG and closed.by_us:
-        return SessionLostError("the server sent a message larger than max_message_size_mb: raise it")
-    said = f": {closed.reason}" if closed.reason else ""
-    who = "this side" if closed.by_us else "the server"
-    return SessionLostError(f"{who} closed the connection (code {closed.code}{said})")
+            self._line.end()
 
 
 def _settle(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-async def _first_of(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass

@@ -49,6 +49,7 @@ from openenv_gym.wire.v1.entries import (
 from openenv_gym.wire.v1.frame_writer import FrameLimits
 from openenv_gym.wire.v1.tracked_session import Phase, TrackedSession
 
+_LEAST_PATIENCE = 1.0  # seconds
 _MIN_LIMITS = FrameLimits(16 * 2**20, 2**14)  # before the first greeting
 _NEED_FEATURE = {Call.SNAPSHOT: "snapshot", Call.RESTORE: "snapshot"}
 
@@ -64,8 +65,10 @@ class ClientMachine:
 
     Args:
         codec: The encoding, the same for every connection.
-        patience: Seconds beyond a call's own time, or beyond the lease without a connection, after which an
-            answer is no longer expected.
+        patience: Seconds beyond a call's own time after which an answer is no longer expected; less for a
+            call whose own time is short.
+        outage_timeout: Seconds without a connection after which its sessions are given up; at most the
+            server's lease and the patience.
         new_id: Makes session ids, which must be unguessable.
 
     Attributes:
@@ -77,11 +80,13 @@ class ClientMachine:
         codec: Codec,
         *,
         patience: float = 10.0,
+        outage_timeout: float = 30.0,
         new_id: Callable[[], str] = lambda: secrets.token_urlsafe(24),
     ) -> None:
         self.greeting: Greeting | None = None
         self._codec = codec
         self._patience = patience
+        self._outage_timeout = outage_timeout
         self._new_id = new_id
         self._limits = _MIN_LIMITS
         self._link = _Link.DOWN
@@ -98,15 +103,19 @@ class ClientMachine:
         assert self._link is _Link.DOWN, "disconnected() comes before another connected()"
         self._link = _Link.AWAITING_GREETING
 
-    def disconnected(self, now: float) -> None:
-        """Report that the connection, or the attempt at one, is over. Sessions wait for the next."""
+    def disconnected(self, since: float) -> None:
+        """Report that the connection is over. Sessions wait for the next.
+
+        Args:
+            since: Since when the server has been out of reach.
+        """
         self._link = _Link.DOWN
         if self._down_since is None and self.greeting is not None:
-            self._down_since = now
-            self._check_by(now + self._outage_limit)
+            self._down_since = since
+            self._check_by(since + self._outage_limit)
         self._outbox.clear()
         for session in self._sessions.values():
-            session.sent = False
+            session.sent = session.resuming = False
 
     def receive(self, now: float, frame: Frame) -> None:
         """Take a server's frame.
@@ -133,6 +142,13 @@ class ClientMachine:
     def is_up(self) -> bool:
         """Whether a connection stands and the server has greeted."""
         return self._link is _Link.UP
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether a connection stands and the server owes something on it, be it the greeting."""
+        if self._link is not _Link.UP:
+            return self._link is _Link.AWAITING_GREETING
+        return any(session.phase is not Phase.IDLE or session.resuming for session in self._sessions.values())
 
     # --- sessions --------------------------------------------------------------------------------------
 
@@ -205,7 +221,7 @@ class ClientMachine:
         assert self.greeting is not None
         limit = self.greeting.step_timeout
         allowed = limit if timeout is None or timeout > limit else timeout
-        session.deadline = now + allowed + self._patience
+        session.deadline = now + allowed + min(self._patience, _LEAST_PATIENCE + allowed)
         session.seq += 1
         session.op, session.entry, session.phase, session.sent = op, entry, Phase.BUSY, False
         self._enqueue(session)
@@ -287,6 +303,8 @@ class ClientMachine:
                 self._outbox.settle(session)
                 session.phase = Phase.IDLE
                 self._events.append(Replied(session.id, answer))
+        elif entry.kind == Kind.RESUMED:
+            session.resuming = False
 
     def _take_opened(self, session: TrackedSession, entry: ReplyEntry) -> None:
         if entry.kind == Kind.OPENED:
@@ -320,6 +338,7 @@ class ClientMachine:
             elif session.phase is Phase.CLOSING:
                 self._outbox.add_urgent(self._goodbye(session))
             else:
+                session.resuming = True
                 self._outbox.add_urgent(
                     self._codec.encode((session.id, session.seq, Verb.RESUME.value, None))
                 )
@@ -385,13 +404,13 @@ class ClientMachine:
     def _give_up_on_server(self, seconds: float) -> None:
         for session in list(self._sessions.values()):
             if session.phase is not Phase.OPENING and session.phase is not Phase.CLOSING:
-                cause = f"no connection to the server for {seconds:.0f} s, longer than it keeps sessions"
+                cause = f"no connection to the server for {seconds:.0f} s (outage_timeout= bounds that)"
                 self._give_up(session, SessionLostError(cause))
 
     @property
     def _outage_limit(self) -> float:
         assert self.greeting is not None
-        return self.greeting.lease + self._patience
+        return min(self._outage_timeout, self.greeting.lease + self._patience)
 
     def _check_by(self, time: float) -> None:
         if self._check_at is None or time < self._check_at:

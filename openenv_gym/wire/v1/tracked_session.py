@@ -41,6 +41,7 @@ class TrackedSession:
         op: What that request was.
         sent: Whether that request is on the present connection.
         known: Whether the server may have heard of the session.
+        resuming: Whether a ``resume`` is sent and not answered.
         reported: Whether its end was reported, so that closing it is nobody's business any more.
     """
 
@@ -52,6 +53,7 @@ class TrackedSession:
     op: str = "open"
     sent: bool = False
     known: bool = False
+    resuming: bool = False
     reported: bool = False
 
     @property

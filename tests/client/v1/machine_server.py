@@ -33,7 +33,13 @@ class MemoryDialled:
         self.send = transport.send
         self.recv = transport.recv
         self.close = transport.close
+        self.abort = transport.abort
+        self._transport = transport
         self.subprotocol = subprotocol
+
+    @property
+    def progress(self) -> int:
+        return self._transport.progress
 
 
 class MachineServer:
@@ -46,6 +52,7 @@ class MachineServer:
         frames: Frames received so far.
         connections: Connections accepted so far.
         stalled: Connections carry nothing, either way.
+        babbles: Connections carry nonsense after the greeting.
     """
 
     def __init__(self, *, capacity: int = 1000, speaks: Sequence[str] | None = None, **terms: float) -> None:
@@ -54,7 +61,8 @@ class MachineServer:
         self._speaks = speaks
         self.ran: Counter[str] = Counter()
         self.opened = self.frames = self.connections = 0
-        self.stalled = False
+        self.stalled = self.babbles = False
+        self._silenced: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ends: dict[int, Transport] = {}
         self.start()
@@ -78,6 +86,8 @@ class MachineServer:
         self._ends[number] = transport
         task = asyncio.create_task(self._serve(self.machine, number, transport))
         self._tasks.add(task)
+        if self.babbles:
+            asyncio.get_running_loop().call_soon(transport.send, b"\xc1")
         task.add_done_callback(self._tasks.discard)
         return subprotocol
 
@@ -86,6 +96,10 @@ class MachineServer:
         for transport in list(self._ends.values()):
             await transport.close(code)
         await asyncio.sleep(0)
+
+    def silence(self) -> None:
+        """Let the connections of now carry nothing any more, either way, and nobody notice."""
+        self._silenced |= self._ends.keys()
 
     async def restart(self) -> None:
         """Die and come back without any session."""
@@ -100,6 +114,8 @@ class MachineServer:
             self._turn()
             while True:
                 frame = await transport.recv()
+                if number in self._silenced:
+                    continue
                 self.frames += 1
                 machine.receive(self._now(), number, frame)
                 self._turn()
@@ -129,7 +145,7 @@ class MachineServer:
                         self._run(effect)
         for number in machine.take_writable():
             while (transport := self._ends.get(number)) and (frame := machine.next_frame(number)) is not None:
-                if not self.stalled:
+                if not self.stalled and number not in self._silenced:
                     transport.send(frame)
         self._set_timer()
 

@@ -33,9 +33,11 @@ def step(**action: Any) -> Request:
     return Request(Op.STEP, action)
 
 
-def sessions_at(server: MachineServer, count: int) -> tuple[MemoryDial, list[RemoteSession]]:
+def sessions_at(
+    server: MachineServer, count: int, **options: float
+) -> tuple[MemoryDial, list[RemoteSession]]:
     dial = MemoryDial(a=server)
-    connector = DialectConnector(dial)
+    connector = DialectConnector(dial, **options)
     return dial, [RemoteSession(connector, Endpoint("a"), connect_timeout=10.0) for _ in range(count)]
 
 
@@ -114,30 +116,34 @@ async def test_cuts_at_any_moment_lose_and_repeat_nothing() -> None:
 
 
 @virtual_time
-async def test_an_outage_shorter_than_the_lease_is_not_noticed() -> None:
+async def test_a_short_outage_is_not_noticed() -> None:
     server = MachineServer(lease=60.0)
     dial, (session,) = sessions_at(server, 1)
     await session.call(RESET, 5.0)
     del dial.servers["a"]
     await server.cut()
-    await asyncio.sleep(50)
+    await asyncio.sleep(25)
     dial.servers["a"] = server
-    assert await said(session, "still here") == 1
-    assert len(dial.dialled) < 40
+    assert await said(session, "still here", 20.0) == 1
+    assert len(dial.dialled) < 25
     await session.close()
 
 
 @virtual_time
-async def test_an_outage_beyond_the_lease_is_one_fault() -> None:
+async def test_a_long_outage_is_one_fault_after_the_time_that_was_set() -> None:
     server = MachineServer(lease=60.0)
-    dial, (session,) = sessions_at(server, 1)
+    dial, (session,) = sessions_at(server, 1, outage_timeout=20.0)
     await session.call(RESET, 5.0)
     del dial.servers["a"]
     await server.cut()
-    await asyncio.sleep(200)
+    began = now()
+    with pytest.raises(SessionLostError, match="no connection to the server for 20 s"):
+        await said(session, "x", 600.0)
+    assert now() - began == pytest.approx(20.0, abs=0.1)
+    with pytest.raises(SessionLostError, match="no connection"):
+        await said(session, "y")
+    await asyncio.sleep(100)
     assert server.live == 0
-    with pytest.raises(SessionLostError, match="no connection to the server for"):
-        await said(session, "x")
     attempts = len(dial.dialled)
     with pytest.raises(ServerUnreachableError):
         await session.call(RESET, 5.0)
@@ -291,17 +297,115 @@ async def test_the_environments_errors_leave_the_session_alone(code: str) -> Non
 
 
 @virtual_time
-async def test_a_server_that_breaks_the_protocol_is_given_up() -> None:
+async def test_nonsense_once_is_a_cut_like_any_other() -> None:
+    server = MachineServer()
+    _, sessions = sessions_at(server, 2)
+    await asyncio.gather(*(session.call(RESET, 5.0) for session in sessions))
+    for count in range(1, 11):
+        running = asyncio.create_task(sessions[0].call(step(say=str(count), do="sleep", seconds=1), 60.0))
+        await asyncio.sleep(0.5)
+        for end in list(server._ends.values()):
+            end.send(b"\xc1")
+        assert isinstance(await running, Outcome)
+        assert server.ran[str(count)] == 1
+        assert await said(sessions[1], "undisturbed") == count
+    await close_all(sessions)
+
+
+@virtual_time
+async def test_a_server_that_talks_nonsense_only_is_given_up() -> None:
     server = MachineServer()
     _, (session, other) = sessions_at(server, 2)
     await session.call(RESET, 5.0)
     await other.call(RESET, 5.0)
+    server.babbles = True
+    await server.cut()
     with pytest.raises(ProtocolError, match="broke the protocol"):
-        await session.call(step(do="break"), 5.0)
+        await said(session, "x", 60.0)
     with pytest.raises(SessionLostError, match="given up"):
         await said(other, "x")
+    server.babbles = False
     await session.call(RESET, 5.0)
     await close_all([session, other])
+
+
+@virtual_time
+async def test_a_silent_connection_is_replaced_and_nothing_lost() -> None:
+    server = MachineServer(lease=60.0)
+    _, sessions = sessions_at(server, 3)
+    await asyncio.gather(*(session.call(RESET, 5.0) for session in sessions))
+    began = now()
+    server.silence()
+    assert await asyncio.gather(*(said(session, "x", 60.0) for session in sessions[:2])) == [1, 1]
+    assert now() - began < 12.0
+    assert (server.connections, server.ran["x"]) == (2, 2)
+    server.silence()
+    running = [asyncio.create_task(said(session, "y", 60.0)) for session in sessions]
+    await asyncio.sleep(3.0)
+    assert [await task for task in running] == [2, 2, 1]
+    assert server.ran["y"] == 3
+    await close_all(sessions)
+    assert (server.opened, server.live) == (3, 0)
+
+
+@virtual_time
+async def test_a_greeting_that_never_comes_is_not_waited_for_forever() -> None:
+    server = MachineServer()
+    dial, (session,) = sessions_at(server, 1)
+    await session.call(RESET, 5.0)
+    server.stalled = True
+    await server.cut()
+    asyncio.get_running_loop().call_later(20.0, setattr, server, "stalled", False)
+    assert await said(session, "x", 60.0) == 1
+    assert len(dial.dialled) < 10
+    await session.close()
+
+
+@virtual_time
+async def test_a_busy_server_keeps_its_connection_however_long_it_thinks() -> None:
+    server = MachineServer()
+    _, (session,) = sessions_at(server, 1)
+    await session.call(RESET, 5.0)
+    before = server.frames
+    reply = await session.call(step(say="x", do="sleep", seconds=300), 600.0)
+    assert isinstance(reply, Outcome)
+    assert server.connections == 1
+    assert before + 20 < server.frames < before + 100, "it was asked for signs of life"
+    await session.close()
+
+
+@virtual_time
+async def test_a_frozen_server_is_waited_for_while_its_connection_stands() -> None:
+    server = MachineServer()
+    dial, (session,) = sessions_at(server, 1)
+    await session.call(RESET, 5.0)
+    end = next(iter(server._ends.values()))
+    server.silence()
+    del dial.servers["a"]  # stands for a handshake that nobody answers
+    running = asyncio.create_task(said(session, "x", 600.0))
+    await asyncio.sleep(200)
+    assert not running.done()
+    server._silenced.clear()
+    dial.servers["a"] = server
+    end.send(b"\x90")  # an empty frame: it wakes up
+    server.machine.wake(now())
+    assert await running == 1
+    await session.close()
+    assert server.live == 0
+    assert asyncio.all_tasks() == {asyncio.current_task()} | server._tasks
+
+
+@virtual_time
+async def test_an_interrupted_loop_does_not_take_its_own_absence_for_silence() -> None:
+    server = MachineServer()
+    _, (session,) = sessions_at(server, 1)
+    await session.call(RESET, 5.0)
+    running = asyncio.create_task(said(session, "x", 600.0))
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().now += 500.0  # type: ignore[attr-defined]
+    assert await running == 1
+    assert server.connections == 1
+    await session.close()
 
 
 @virtual_time

@@ -186,14 +186,19 @@ def test_work_without_a_connection_waits_for_one() -> None:
     assert [entry.session for entry in client.said()] == [session]
 
 
-def test_an_outage_longer_than_the_lease_is_a_fault_and_the_slot_is_freed_later(client: Client) -> None:
+@pytest.mark.parametrize(("lease", "limit"), [(60.0, 30.0), (5.0, 15.0)])
+def test_an_outage_too_long_is_a_fault_and_the_slot_is_freed_later(
+    client: Client, lease: float, limit: float
+) -> None:
+    client.machine.disconnected(0.0)
+    client.connect(lease=lease)
     session = client.open()
     client.machine.disconnected(100.0)
-    client.machine.disconnected(150.0)  # a failed attempt does not extend the wait
+    client.machine.disconnected(110.0)  # what is said again does not extend the wait
     assert client.machine.next_wakeup is not None
-    client.machine.wake(169.9)
+    client.machine.wake(100.0 + limit - 0.1)
     assert client.machine.take_events() == []
-    client.machine.wake(170.0)
+    client.machine.wake(100.0 + limit)
     (gone,) = client.machine.take_events()
     assert gone.session == session and isinstance(gone.cause, SessionLostError)
     client.connect(now=171.0)
@@ -209,14 +214,40 @@ def test_a_call_without_an_answer_is_given_up_and_closed(client: Client) -> None
     session = client.open()
     client.machine.call(0.0, session, "step", {}, 5.0)
     client.said()
-    client.machine.wake(14.9)
+    client.machine.wake(10.9)  # its own five, and the patience that five deserve
     assert client.machine.take_events() == []
-    assert client.machine.next_wakeup == 15.0
-    client.machine.wake(15.0)
+    assert client.machine.next_wakeup == 11.0
+    client.machine.wake(11.0)
     (gone,) = client.machine.take_events()
     assert isinstance(gone.cause, StepTimeoutError)
     assert [entry.op for entry in client.said()] == ["close"]
     assert client.hear((session, 1, "outcome", [{}, 1.0])) == []
+
+
+def test_patience_is_bounded(client: Client) -> None:
+    session = client.open()
+    client.machine.call(0.0, session, "step", {}, 100.0)
+    assert client.machine.next_wakeup == 40.0  # of the open that was answered
+    client.machine.wake(40.0)
+    assert client.machine.next_wakeup == 110.0
+
+
+def test_whether_an_answer_is_due(client: Client) -> None:
+    session = client.open()
+    assert not client.machine.awaits_answer
+    client.machine.call(0.0, session, "step", {}, 5.0)
+    assert client.machine.awaits_answer
+    client.hear((session, 1, "outcome", [{}, 1.0]))
+    assert not client.machine.awaits_answer
+    client.machine.disconnected(1.0)
+    assert not client.machine.awaits_answer, "nobody is there to give it"
+    client.machine.connected()
+    assert client.machine.awaits_answer, "the greeting"
+    client.machine.disconnected(1.0)
+    client.connect(now=2.0)
+    assert client.machine.awaits_answer, "whether the session still lives"
+    client.hear((session, 1, "resumed"))
+    assert not client.machine.awaits_answer
 
 
 def test_a_call_without_a_timeout_gets_the_servers_budget(client: Client) -> None:
