@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from openenv_gym.providers.endpoint import Endpoint, ServerSpec
-from openenv_gym.providers.process import ProcessProvider
+from local_servers import ours, running, script, upstream
 
-_HERE = str(Path(__file__).parent)
-_CAPACITY = 4096
+from openenv_gym.providers.endpoint import Endpoint
 
 
 @dataclass(frozen=True)
@@ -33,18 +29,10 @@ class EchoServers:
 @contextmanager
 def echo_servers() -> Iterator[EchoServers]:
     """Run the three servers."""
-    python = sys.executable
-    ours = (python, "-m", "openenv_gym.server.serve", "echo_env.server.app:app")
-    upstream = (python, "-m", "uvicorn", "--app-dir", _HERE, "upstream_echo:app")
     commands = {
-        "ours": (*ours, "--log-level", "warning", "--fd", "{fd}"),
-        "upstream": (*upstream, "--log-level", "warning", "--fd", "{fd}"),
-        "bare": (python, f"{_HERE}/bare_echo.py", "{fd}"),
+        "ours": ours("echo_env.server.app:app"),
+        "upstream": upstream("upstream_echo:app"),
+        "bare": script("bare_echo.py"),
     }
-    spec = ServerSpec(environ={"MAX_CONCURRENT_ENVS": str(_CAPACITY)})
-    with ExitStack() as stack:
-        endpoints = {}
-        for name, command in commands.items():
-            provider = stack.enter_context(ProcessProvider(command=command))
-            endpoints[name] = provider.start(spec)
+    with running(commands) as endpoints:
         yield EchoServers(**endpoints)

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from echo_contenders import MESSAGE
+from contenders import ECHO, ECHO_FRAME
 from echo_servers import EchoServers, echo_servers
 from measuring import alternate, describe, machine, parser, ratios, spread, table, write_json
 from websockets.sync.client import connect
@@ -54,11 +54,10 @@ def open_sessions(stack: ExitStack, servers: EchoServers) -> dict[str, Callable[
     """Open one session a contender and return how each takes a step."""
     from openenv.core.generic_client import GenericEnvClient as UpstreamClient  # takes seconds
 
-    action = {"message": MESSAGE}
     env = RemoteEnv(servers.ours.base_url, token=servers.ours.token)
     stack.callback(env.close)
     env.reset(seed=1)
-    steps: dict[str, Callable[[], object]] = {ENV: partial(env.step, action)}
+    steps: dict[str, Callable[[], object]] = {ENV: partial(env.step, ECHO)}
 
     headers = {"Authorization": f"Bearer {servers.ours.token}"}
     clients: dict[str, Any] = {
@@ -70,14 +69,13 @@ def open_sessions(stack: ExitStack, servers: EchoServers) -> dict[str, Callable[
     for name, client in clients.items():
         session = stack.enter_context(client.sync())
         session.reset()
-        steps[name] = partial(session.step, action)
+        steps[name] = partial(session.step, ECHO)
 
     url = servers.bare.base_url.replace("http", "ws", 1)
     socket = stack.enter_context(connect(url, compression=None, proxy=None))
-    frame = f'{{"type":"step","data":{{"message":"{MESSAGE}"}}}}'
 
     def exchange() -> None:
-        socket.send(frame)
+        socket.send(ECHO_FRAME)
         socket.recv()
 
     return {**steps, BARE: exchange}

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from echo_contenders import (
+from contenders import (
     bare_sockets,
     gymnasium_processes,
     our_clients,

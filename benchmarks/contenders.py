@@ -1,4 +1,4 @@
-"""Ways to step many Echo sessions at once; each is opened for a number of sessions and then measured."""
+"""Ways to step many sessions at once, Echo's by default; each is opened first, and then measured."""
 
 from __future__ import annotations
 
@@ -20,16 +20,21 @@ from openenv_gym.client.dialects import Dialect
 from openenv_gym.client.generic_client import GenericEnvClient
 from openenv_gym.providers.endpoint import Endpoint
 
+Action = dict[str, Any]
 MESSAGE = "Hello, World!"
+ECHO: Action = {"message": MESSAGE}
+ECHO_FRAME = f'{{"type":"step","data":{{"message":"{MESSAGE}"}}}}'
 
 Measure = Callable[[float], float]
 """Takes the seconds to measure for, returns steps a second."""
 
 
 @contextmanager
-def remote_vector_env(endpoint: Endpoint, sessions: int, dialect: Dialect = "auto") -> Iterator[Measure]:
+def remote_vector_env(
+    endpoint: Endpoint, sessions: int, dialect: Dialect = "auto", action: Action = ECHO
+) -> Iterator[Measure]:
     """`RemoteVectorEnv.step`: every reply checked against the schema and batched into arrays."""
-    actions = [{"message": MESSAGE}] * sessions
+    actions = [action] * sessions
     url, token = endpoint.base_url, endpoint.token
     with RemoteVectorEnv(url, token=token, num_envs=sessions, dialect=dialect) as envs:
         envs.reset(seed=1)
@@ -37,26 +42,29 @@ def remote_vector_env(endpoint: Endpoint, sessions: int, dialect: Dialect = "aut
 
 
 @contextmanager
-def our_clients(endpoint: Endpoint, sessions: int) -> Iterator[Measure]:
+def our_clients(endpoint: Endpoint, sessions: int, action: Action = ECHO) -> Iterator[Measure]:
     """Our asynchronous clients, as many as sessions, stepping together."""
-    with _clients(lambda: GenericEnvClient(endpoint.base_url, token=endpoint.token), sessions) as measure:
+
+    def make() -> GenericEnvClient:
+        return GenericEnvClient(endpoint.base_url, token=endpoint.token)
+
+    with _clients(make, sessions, action) as measure:
         yield measure
 
 
 @contextmanager
-def upstream_clients(endpoint: Endpoint, sessions: int) -> Iterator[Measure]:
+def upstream_clients(endpoint: Endpoint, sessions: int, action: Action = ECHO) -> Iterator[Measure]:
     """OpenEnv's own asynchronous clients, as many as sessions, stepping together."""
     from openenv.core.generic_client import GenericEnvClient as UpstreamClient  # takes seconds
 
     headers = {"Authorization": f"Bearer {endpoint.token}"}
-    with _clients(lambda: UpstreamClient(endpoint.base_url, headers=headers), sessions) as measure:
+    with _clients(lambda: UpstreamClient(endpoint.base_url, headers=headers), sessions, action) as measure:
         yield measure
 
 
 @contextmanager
-def bare_sockets(endpoint: Endpoint, sessions: int) -> Iterator[Measure]:
-    """Bare WebSockets that send a request's bytes and get them back: nothing is encoded or checked."""
-    frame = f'{{"type":"step","data":{{"message":"{MESSAGE}"}}}}'
+def bare_sockets(endpoint: Endpoint, sessions: int, frame: str = ECHO_FRAME) -> Iterator[Measure]:
+    """Bare WebSockets that send a request's bytes and get bytes back: nothing is encoded or checked."""
 
     async def opened(stack: AsyncExitStack) -> Callable[[], Awaitable[object]]:
         url = endpoint.base_url.replace("http", "ws", 1)
@@ -107,9 +115,8 @@ def gymnasium_processes(sessions: int) -> Iterator[Measure]:
 
 
 @contextmanager
-def _clients(make: Callable[[], Any], sessions: int) -> Iterator[Measure]:
+def _clients(make: Callable[[], Any], sessions: int, action: Action) -> Iterator[Measure]:
     """Measure asynchronous clients, ours or OpenEnv's: they have the same methods."""
-    action = {"message": MESSAGE}
 
     async def opened(stack: AsyncExitStack) -> Callable[[], Awaitable[object]]:
         clients = [await stack.enter_async_context(make()) for _ in range(sessions)]
