@@ -96,7 +96,11 @@ def connect(
         schema = fetch_schema(servers.endpoints[0], timeout=timeout)
         interface = Interface(schema, lenient=lenient)
         pool = SessionPool(
-            servers.endpoints, num_lanes=num_lanes, dialect=dialect, outage_timeout=outage_timeout
+            servers.endpoints,
+            num_lanes=num_lanes,
+            dialect=dialect,
+            outage_timeout=outage_timeout,
+            share_arrays=True,  # the spaces' codecs copy every array that they decode
         )
         return interface, pool
     except BaseException:

@@ -74,13 +74,19 @@ class DialectConnector:
         dialect: ``"auto"``, or the one to insist on.
         outage_timeout: Seconds that a server may be out of reach before its sessions are given up, in
             openenv-gym.v1.
+        share_arrays: See `wire.v1.values.extension_decoder`.
 
     Raises:
         UsageError: There is no such dialect, or the time is none.
     """
 
     def __init__(
-        self, dial: Dial, dialect: Dialect = "auto", *, outage_timeout: float = DEFAULT_OUTAGE_TIMEOUT
+        self,
+        dial: Dial,
+        dialect: Dialect = "auto",
+        *,
+        outage_timeout: float = DEFAULT_OUTAGE_TIMEOUT,
+        share_arrays: bool = False,
     ) -> None:
         if dialect not in get_args(Dialect):
             raise UsageError(f"dialect= is one of {', '.join(get_args(Dialect))}, not {dialect!r}")
@@ -89,6 +95,7 @@ class DialectConnector:
         self._outage_timeout = outage_timeout
         self._dial = dial
         self._dialect = dialect
+        self._share_arrays = share_arrays
         self._agreements: dict[Endpoint, _Agreement] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._inherited: list[object] = []  # a forked parent's, kept alive: collecting them would close them
@@ -153,8 +160,9 @@ class DialectConnector:
                 await again.close()
                 raise ServerUnreachableError(f"{endpoint.base_url} speaks {chosen} no longer")
 
+            codec = codec_for(chosen, share_arrays=self._share_arrays)
             agreement.connection = SharedConnection(
-                transport, codec_for(chosen), redial, outage_timeout=self._outage_timeout
+                transport, codec, redial, outage_timeout=self._outage_timeout
             )
         elif self._dialect == "v1":
             await transport.close()

@@ -70,7 +70,9 @@ class SessionPool:
             ``"v1"`` or ``"openenv"`` insists on one.
         outage_timeout: Seconds that a server may be out of reach before its sessions are lost, in
             openenv-gym.v1; shorter outages go unnoticed (the server's lease allowing, 60 s by default).
-        connector: Opens sessions in another way; the four above are then its own.
+        share_arrays: Let arrays in replies look into the frames they came in, read-only, instead of owning
+            their memory: for callers that copy what they keep.
+        connector: Opens sessions in another way; the five above are then its own.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class SessionPool:
         max_message_size: int = 100 * 2**20,
         dialect: Dialect = "auto",
         outage_timeout: float = DEFAULT_OUTAGE_TIMEOUT,
+        share_arrays: bool = False,
         connector: Connector | None = None,
     ) -> None:
         self._closed = True  # until construction went through
@@ -94,6 +97,7 @@ class SessionPool:
                 WebSocketDial(headers=headers, max_message_size=max_message_size),
                 dialect,
                 outage_timeout=outage_timeout,
+                share_arrays=share_arrays,
             )
         balancer = Balancer(endpoints, room=connector.room)
         self._lanes = [

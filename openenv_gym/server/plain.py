@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 ATOMS = frozenset({str, int, float, bool, type(None)})
-_PLAIN_ANNOTATIONS = frozenset({*ATOMS, None, Any, bytes, list, tuple, dict})
+_PLAIN_ANNOTATIONS = frozenset({*ATOMS, None, Any, bytes, list, tuple, dict, np.ndarray})
 _CONTAINERS = frozenset({list, tuple, dict, Union, types.UnionType})
 
 

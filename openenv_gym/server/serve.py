@@ -15,6 +15,7 @@ from typing import Any
 import uvicorn
 
 from openenv_gym.errors import UsageError
+from openenv_gym.server.allocator import keep_freed_memory
 from openenv_gym.server.sessions import SessionTable
 from openenv_gym.server.settings import ServerSettings
 
@@ -49,6 +50,7 @@ def serve(
     """
     settings = settings or ServerSettings.from_environ()
     _configure_logging(log_level)
+    keep_freed_memory()
     listener = socket.socket(fileno=fd) if fd is not None else _bind(host, port)
     _tune(listener)
     config = uvicorn.Config(

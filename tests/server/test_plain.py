@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, computed_field, field_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    computed_field,
+    field_serializer,
+)
 
 from openenv_gym.models import Observation
 from openenv_gym.server.plain import dump_model, plain, plainly_typed_fields
@@ -141,6 +149,17 @@ def test_arrays_and_bytes_stay_and_are_copies() -> None:
     array[0, 0] = 9
     assert copy["array"].dtype == np.uint8
     assert copy["array"].tolist() == [[0, 0], [0, 0]]
+
+
+class Screen(Observation):
+    frame: Annotated[np.ndarray, WithJsonSchema({"type": "array"})]
+
+
+def test_arrays_in_models_are_copies_too() -> None:
+    array = np.zeros((2, 2), np.uint8)
+    copy = dump_model(Screen(frame=array, metadata={"previous": array}))
+    array[0, 0] = 9
+    assert copy["frame"].tolist() == copy["metadata"]["previous"].tolist() == [[0, 0], [0, 0]]
 
 
 def test_lists_are_copies() -> None:

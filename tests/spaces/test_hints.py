@@ -185,3 +185,56 @@ def test_a_wrong_hint_says_what_is_wrong(hint: Any, message: str) -> None:
 def test_values_outside_a_hinted_space_are_refused(space: spaces.Space[Any], value: Any) -> None:
     with pytest.raises(SchemaError, match="expected"):
         codec_for({"gymnasium_space": hint_for(space)}).decode(value)
+
+
+FLOATS = spaces.Box(0, 1, (2,), np.float32)
+WHOLE_BYTES = spaces.Box(0, 255, (2,), np.uint8)
+LEVELS = spaces.Box(1, 250, (2,), np.uint8)
+UNEVEN = spaces.Box(np.array([0, 10]), np.array([9, 19]), (2,), np.int64)
+UNBOUNDED = spaces.Box(-np.inf, np.inf, (2,), np.float64)
+
+
+@pytest.mark.parametrize(
+    ("space", "array"),
+    [
+        (WHOLE_BYTES, np.array([0, 255], np.uint8)),
+        (WHOLE_BYTES, np.array([0, 255], np.int64)),
+        (LEVELS, np.array([1, 250], np.uint8)),
+        (LEVELS, np.array([1, 250], ">i4")),
+        (UNEVEN, np.array([9, 10])),
+        (FLOATS, np.array([0, 1], np.float32)),
+        (FLOATS, np.array([0, 1])),
+        (UNBOUNDED, np.array([-np.inf, np.inf])),
+        (spaces.MultiBinary(2), np.array([0, 1], np.int8)),
+        (spaces.Box(0, 255, (0, 2), np.uint8), np.empty((0, 2), np.uint8)),
+    ],
+    ids=str,
+)
+def test_arrays_arrive_as_arrays_of_their_own(space: spaces.Space[Any], array: np.ndarray[Any, Any]) -> None:
+    array.flags.writeable = False
+    element = codec_for({"gymnasium_space": hint_for(space)}).decode(array)
+    assert space.contains(element)
+    assert np.array_equal(element, array)
+    assert element.flags.writeable and not np.shares_memory(element, array)
+
+
+@pytest.mark.parametrize(
+    ("space", "array"),
+    [
+        (WHOLE_BYTES, np.array([0, 256])),
+        (WHOLE_BYTES, np.array([0, 255, 3], np.uint8)),
+        (LEVELS, np.array([0, 250], np.uint8)),
+        (LEVELS, np.array([1, 251], np.uint8)),
+        (UNEVEN, np.array([10, 10])),
+        (FLOATS, np.array([0, np.nan], np.float32)),
+        (FLOATS, np.array([-0.1, 0], np.float32)),
+        (UNBOUNDED, np.array([0, np.nan])),
+        (spaces.MultiBinary(2), np.array([0, 2], np.int8)),
+    ],
+    ids=str,
+)
+def test_arrays_outside_their_space_are_refused(
+    space: spaces.Space[Any], array: np.ndarray[Any, Any]
+) -> None:
+    with pytest.raises(SchemaError, match="expected numbers in"):
+        codec_for({"gymnasium_space": hint_for(space)}).decode(array)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from openenv_gym.wire.v1.codecs import JOIN_OVERHEAD, Codec, Frame
 
-_FILL = 256 * 1024  # bytes; beyond, a longer frame saves nothing and delays its first entry
+_FILL = 256 * 1024
 
 
 class FrameLimits:
