@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from openenv_gym.errors import MissingExtraError
+from openenv_gym.server.options import add_arguments as add_server_options
 
 summary = "run an environment's server"
 
@@ -18,21 +19,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="APP_OR_ENV",
         help="an installed environment (echo, git_env) or an app as package.module:attribute",
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
-    parser.add_argument("--port", type=int, default=8000, help="port to listen on, 0 for a free one")
-    parser.add_argument("--log-level", default="info", help="critical, error, warning, info or debug")
+    add_server_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
     try:
-        from openenv_gym.server.serve import main
+        from openenv_gym.server import serve
     except ImportError as error:
         raise MissingExtraError("the server", "server") from error
     # A console script does not look where it is called, but `serve my_env:app` means a file that lies there
     sys.path.insert(0, str(Path.cwd()))
-    where = ["--host", options.host, "--port", str(options.port)]
-    return main([*where, "--log-level", options.log_level, "--", app_path(options.app)])
+    return serve.run(app_path(options.app), options, program="openenv-gym serve")
 
 
 def app_path(name: str) -> str:

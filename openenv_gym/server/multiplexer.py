@@ -45,8 +45,7 @@ class Multiplexer:
     Args:
         table: Where the sessions live, beside those of other transports.
         mcp: Answers ``mcp`` calls.
-        settings: Limits.
-        siblings: Further servers of the same kind: ports on the same host, or URLs.
+        settings: Limits, and who else serves the environment.
     """
 
     def __init__(
@@ -54,11 +53,10 @@ class Multiplexer:
         table: SessionTable,
         mcp: McpService,
         settings: ServerSettings,
-        siblings: tuple[int | str, ...] = (),
     ) -> None:
         self._table = table
         self._mcp = mcp
-        self._machine = ServerMachine(_terms(table.capacity, settings, siblings))
+        self._machine = ServerMachine(_terms(table.capacity, settings))
         self._loop = asyncio.get_running_loop()
         self._writers: dict[int, Callable[[], None]] = {}
         self._sessions: dict[str, Session] = {}  # those that the machine has not asked to close
@@ -256,7 +254,7 @@ class Multiplexer:
         self._turn()
 
 
-def _terms(capacity: int, settings: ServerSettings, siblings: tuple[int | str, ...]) -> ServerTerms:
+def _terms(capacity: int, settings: ServerSettings) -> ServerTerms:
     return ServerTerms(
         instance=secrets.token_urlsafe(16),
         capacity=capacity,
@@ -268,7 +266,8 @@ def _terms(capacity: int, settings: ServerSettings, siblings: tuple[int | str, .
         retry_after=RETRY_AFTER,
         max_frame_bytes=settings.max_frame_bytes,
         window_bytes=settings.max_frame_bytes,
-        siblings=siblings,
+        siblings=settings.siblings,
+        group=settings.group,
     )
 
 

@@ -1,4 +1,8 @@
-"""``python -m openenv_gym.server.serve APP``: run an app on uvicorn until told to stop, then drain."""
+"""``python -m openenv_gym.server.serve APP``: run an app on uvicorn until told to stop, then drain.
+
+With ``--workers N`` on several ports at once, each with a process of its own, which uses that many cores: a
+client of openenv-gym needs to know one of them, and spreads its sessions over all.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import inspect
 import logging
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
@@ -16,8 +20,11 @@ import uvicorn
 
 from openenv_gym.errors import UsageError
 from openenv_gym.server.allocator import keep_freed_memory
+from openenv_gym.server.listeners import listen, listen_beside, tune
+from openenv_gym.server.options import add_arguments
 from openenv_gym.server.sessions import SessionTable
 from openenv_gym.server.settings import ServerSettings
+from openenv_gym.server.supervisor import NO_APP, NO_START, Supervisor
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +32,8 @@ logger = logging.getLogger(__name__)
 # whose machine is gone are found sooner, by TCP itself.
 _PING_INTERVAL = 30.0
 _PING_PATIENCE = 15 * 60.0
-_TCP_KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 _LAST_CALLS = 5  # seconds that connections get to end once their sessions are closed
+_MARGIN = 5.0  # seconds beyond all its graces after which a server that should have ended is stuck
 
 
 def serve(
@@ -37,7 +44,7 @@ def serve(
     fd: int | None = None,
     log_level: str = "info",
     settings: ServerSettings | None = None,
-) -> None:
+) -> bool:
     """Serve an app in this thread until SIGTERM or SIGINT, then drain and return.
 
     Args:
@@ -47,16 +54,25 @@ def serve(
         fd: A listening socket to serve on instead, as an inherited file descriptor.
         log_level: ``critical``, ``error``, ``warning``, ``info`` or ``debug``.
         settings: Limits, by default read from environment variables.
+
+    Returns:
+        Whether the app's own startup went well, so that it was served at all.
     """
     settings = settings or ServerSettings.from_environ()
     _configure_logging(log_level)
+    return _serve_on(_open(host, port, fd), app, settings)
+
+
+def _serve_on(
+    listener: socket.socket, app: Any, settings: ServerSettings, on_started: Callable[[], None] | None = None
+) -> bool:
+    """Serve until told to stop; see `serve`."""
     keep_freed_memory()
-    listener = socket.socket(fileno=fd) if fd is not None else _bind(host, port)
-    _tune(listener)
+    tune(listener)
     config = uvicorn.Config(
         app,
         log_config=None,
-        access_log=log_level == "debug",
+        access_log=logger.isEnabledFor(logging.DEBUG),
         lifespan="auto",
         # One frame over the app's own limit is answered with an error frame; one that is far over is cut off.
         ws_max_size=2 * settings.max_frame_bytes,
@@ -66,15 +82,78 @@ def serve(
         timeout_graceful_shutdown=_LAST_CALLS,
     )
     logger.info("serving on %s port %s", *listener.getsockname()[:2])
-    _DrainingServer(config, settings.drain_grace).run(sockets=[listener])
+    server = _DrainingServer(config, settings.drain_grace, on_started)
+    server.run(sockets=[listener])
+    return server.started
+
+
+def serve_many(
+    app: str,
+    count: int,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    fd: int | None = None,
+    names: Sequence[int | str] | None = None,
+    log_level: str = "info",
+) -> int:
+    """Serve an app on several ports, each in a process of its own, until SIGTERM or SIGINT, then drain.
+
+    To be called in a process with one thread. Settings are read from environment variables, and hold for each
+    server by itself.
+
+    Args:
+        app: The app, as `load_app` takes it: each process loads it for itself.
+        count: How many servers.
+        host: Address to bind.
+        port: Port of the first; the others take the next free ones after it. 0 takes free ones for all.
+        fd: A listening socket for the first instead; the others take free ports.
+        names: What clients reach each server by, in order, where that is not its port: ports or URLs.
+        log_level: ``critical``, ``error``, ``warning``, ``info`` or ``debug``.
+
+    Returns:
+        The exit status: 0 after a signal.
+
+    Raises:
+        UsageError: The number of names is not that of servers, or an environment variable holds nonsense.
+        OSError: A port is not to be had.
+    """
+    if names is not None and len(names) != count:
+        raise UsageError(f"{count} servers are advertised by as many ports or URLs, not by {len(names)}")
+    settings = ServerSettings.from_environ()
+    _configure_logging(log_level, of_many=True)
+    first = _open(host, port, fd)
+    listeners = [first, *listen_beside(first, count - 1, next_ports=fd is None and port != 0)]
+
+    def serve_one(
+        listener: socket.socket, on_loaded: Callable[[], None], on_started: Callable[[], None]
+    ) -> int:
+        loaded = _load_or_say_why(app)
+        if loaded is None:
+            return NO_START
+        on_loaded()
+        return 0 if _serve_on(listener, loaded, settings, on_started) else NO_START
+
+    ports = [listener.getsockname()[1] for listener in listeners]
+    logger.info("%d servers, on the ports %s", count, ", ".join(map(str, ports)))
+    patience = settings.drain_grace + settings.close_timeout + _LAST_CALLS + _MARGIN
+    return Supervisor(listeners, names or ports, serve_one, patience).run()
 
 
 class _DrainingServer(uvicorn.Server):
     """A uvicorn server that lets running calls finish, and ends in a normal exit, when signalled."""
 
-    def __init__(self, config: uvicorn.Config, grace: float) -> None:
+    def __init__(
+        self, config: uvicorn.Config, grace: float, on_started: Callable[[], None] | None = None
+    ) -> None:
         super().__init__(config)
         self._grace = grace
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self._on_started is not None:
+            self._on_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # uvicorn's own would raise the signal again after a clean shutdown and so turn it into a failure.
@@ -117,48 +196,63 @@ def load_app(path: str) -> Any:
     return target
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=2048)
+def _load_or_say_why(path: str) -> Any | None:
+    """Load an app, or log what it raised and return ``None``; what is no app at all is an error as ever."""
+    try:
+        return load_app(path)
+    except UsageError:
+        raise
+    except Exception:
+        logger.exception("%s cannot be loaded", path)
+        return None
 
 
-def _tune(listener: socket.socket) -> None:
-    """Turn TCP keepalive on and delays off; accepted connections inherit both."""
-    # asyncio turns Nagle's delays (40 ms for the second of two small frames) off by itself only for sockets
-    # made with an explicit protocol number, which a listener mostly is not.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _TCP_KEEPALIVE.items():
-        if hasattr(socket, name):
-            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+def _open(host: str, port: int, fd: int | None) -> socket.socket:
+    return socket.socket(fileno=fd) if fd is not None else listen(host, port)
 
 
-def _configure_logging(level: str) -> None:
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+def _configure_logging(level: str, *, of_many: bool = False) -> None:
+    who = " [%(process)d]" if of_many else ""
+    logging.basicConfig(level=level.upper(), format=f"%(asctime)s %(levelname)s{who} %(name)s: %(message)s")
     # Below this uvicorn logs every handshake with its headers, the token among them, and every frame.
     logging.getLogger("uvicorn.error").setLevel(max(logging.INFO, logging.getLogger().level))
 
 
+def run(app: str, options: argparse.Namespace, *, fd: int | None = None, program: str) -> int:
+    """Serve an app as a command line says; returns the exit status.
+
+    Args:
+        app: The app, as `load_app` takes it.
+        options: Those of `openenv_gym.server.options`.
+        fd: See `serve`.
+        program: What an error message begins with.
+    """
+    try:
+        if options.workers < 1 or (options.workers == 1 and options.advertise is not None):
+            raise UsageError("--workers is at least 1, and at least 2 with --advertise")
+        where = {"host": options.host, "port": options.port, "fd": fd, "log_level": options.log_level}
+        if options.workers > 1:
+            return serve_many(app, options.workers, names=options.advertise, **where)
+        return 0 if serve(load_app(app), **where) else NO_START
+    except (UsageError, OSError) as error:
+        sys.stderr.write(f"{program}: {error}\n")
+        return NO_APP
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m openenv_gym.server.serve", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m openenv_gym.server.serve",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         "app", help="package.module:attribute of an ASGI app, or of a function that makes one"
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: loopback only)")
-    parser.add_argument("--port", type=int, default=8000, help="port to bind, 0 for a free one")
-    parser.add_argument("--fd", type=int, help="serve on this inherited listening socket instead")
-    parser.add_argument(
-        "--log-level", default="info", choices=["critical", "error", "warning", "info", "debug"]
-    )
+    parser.add_argument("--fd", type=int, help="serve on this inherited listening socket instead of a port")
+    add_arguments(parser)
     options = parser.parse_args(arguments)
-    try:
-        app = load_app(options.app)
-        serve(app, host=options.host, port=options.port, fd=options.fd, log_level=options.log_level)
-    except (UsageError, OSError) as error:
-        sys.stderr.write(f"{parser.prog}: {error}\n")
-        return 2
-    return 0
+    return run(options.app, options, fd=options.fd, program=parser.prog)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,9 @@ from typing import TypeVar
 
 from openenv_gym.errors import UsageError
 
+GROUP_VARIABLE = "OPENENV_GYM_GROUP"
+SIBLINGS_VARIABLE = "OPENENV_GYM_SIBLINGS"
+
 _ValueT = TypeVar("_ValueT")
 _MEBIBYTE = 2**20
 
@@ -32,6 +35,10 @@ class ServerSettings:
         max_body_bytes: Longest HTTP body.
         max_runaways: Calls that may hang beyond their deadline before ``/health`` turns unhealthy.
         allowed_origins: Browser origins other than the server's own, for example ``https://play.example``.
+        siblings: Further servers of this environment on this host, to which clients may spread their
+            sessions: ports, or URLs where a proxy gives each its own. ``--workers`` sets them.
+        group: A text that the siblings have in common and other servers do not: a client leaves alone whom
+            it finds under a sibling's address without it.
     """
 
     token: str | None = field(default=None, repr=False)
@@ -48,6 +55,8 @@ class ServerSettings:
     max_body_bytes: int = 16 * _MEBIBYTE
     max_runaways: int = 8
     allowed_origins: frozenset[str] = frozenset()
+    siblings: tuple[int | str, ...] = ()
+    group: str = ""
 
     def __post_init__(self) -> None:
         for name, (_, parse) in _VARIABLES.items():
@@ -105,6 +114,23 @@ def _origins(text: str) -> frozenset[str]:
     return frozenset(origin.strip().rstrip("/").lower() for origin in text.split(",") if origin.strip())
 
 
+def _addresses(text: str) -> tuple[int | str, ...]:
+    return tuple(parse_name(name.strip()) for name in text.split(",") if name.strip())
+
+
+def parse_name(text: str) -> int | str:
+    """Read what clients know a server by: a port, or a URL.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if text.isdecimal() and 0 < int(text) < 65536:
+        return int(text)
+    if "://" in text:
+        return text
+    raise ValueError("expected ports and URLs, separated by commas")
+
+
 # MAX_CONCURRENT_ENVS is OpenEnv's name; the token's is what providers set.
 _VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
     "token": ("OPENENV_GYM_TOKEN", _text),
@@ -121,4 +147,6 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
     "max_body_bytes": ("OPENENV_GYM_MAX_BODY_BYTES", _count),
     "max_runaways": ("OPENENV_GYM_MAX_RUNAWAYS", _count),
     "allowed_origins": ("OPENENV_GYM_ALLOWED_ORIGINS", _origins),
+    "siblings": (SIBLINGS_VARIABLE, _addresses),
+    "group": (GROUP_VARIABLE, _text),
 }

@@ -6,17 +6,15 @@ Run as ``python -m openenv_gym.server.worker SOCKET_FD ALIVE_FD`` by ``executors
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
-import select
-import signal
 import socket
 import sys
 from typing import Any
 
 from openenv_gym.server.definition import EnvironmentDefinition, Execution, ImportPaths
 from openenv_gym.server.host import Answer, EnvironmentHost
+from openenv_gym.server.lifeline import die_with_owner
 from openenv_gym.server.worker_messages import Message, read_job, reply_message
 from openenv_gym.wire import pipe
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, Reply
@@ -36,22 +34,6 @@ def main(arguments: list[str]) -> None:
             asyncio.run(_serve_async(connection, definition))
         else:
             _serve(connection, definition)
-
-
-def die_with_owner(alive_fd: int) -> None:
-    """Have the kernel kill this process group when the other end of a pipe closes.
-
-    A thread that waits for that would need the interpreter's lock, which native code may hold for ever; and
-    ``PR_SET_PDEATHSIG`` fires when the parent's *thread* ends.
-    """
-    os.set_inheritable(alive_fd, False)
-    fcntl.fcntl(alive_fd, fcntl.F_SETOWN, -os.getpgrp())
-    fcntl.fcntl(alive_fd, fcntl.F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(alive_fd, fcntl.F_SETFL, fcntl.fcntl(alive_fd, fcntl.F_GETFL) | os.O_ASYNC)
-    watch = select.poll()
-    watch.register(alive_fd, 0)  # hang-up is always reported
-    if watch.poll(0):
-        os.killpg(os.getpgrp(), signal.SIGKILL)  # the owner was gone before the kernel could watch it
 
 
 def _define(message: Message | None) -> EnvironmentDefinition | ErrorReply:

@@ -32,3 +32,7 @@ class Gated(Parrot):
 
 def make_app() -> FastAPI:
     return create_app(Gated, Say, Heard)
+
+
+def broken_app() -> FastAPI:
+    raise RuntimeError("a part is missing")

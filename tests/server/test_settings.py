@@ -24,6 +24,8 @@ def test_every_variable_is_read():
             "OPENENV_GYM_MAX_BODY_BYTES": "8",
             "OPENENV_GYM_MAX_RUNAWAYS": "9",
             "OPENENV_GYM_ALLOWED_ORIGINS": "https://A.example/, http://b.example:81 ,",
+            "OPENENV_GYM_SIBLINGS": "8001, https://play.example/two",
+            "OPENENV_GYM_GROUP": "g1",
         }
     )
     assert settings == ServerSettings(
@@ -38,6 +40,8 @@ def test_every_variable_is_read():
         max_body_bytes=8,
         max_runaways=9,
         allowed_origins=frozenset({"https://a.example", "http://b.example:81"}),
+        siblings=(8001, "https://play.example/two"),
+        group="g1",
     )
 
 
@@ -51,6 +55,12 @@ def test_a_bad_count_names_its_variable(text):
 def test_a_bad_duration_names_its_variable(text):
     with pytest.raises(UsageError, match=r"OPENENV_GYM_STEP_TIMEOUT=.*seconds"):
         ServerSettings.from_environ({"OPENENV_GYM_STEP_TIMEOUT": text})
+
+
+@pytest.mark.parametrize("text", ["0", "65536", "8001,host:8002", "-1"])
+def test_a_bad_sibling_names_its_variable(text):
+    with pytest.raises(UsageError, match=r"OPENENV_GYM_SIBLINGS=.*ports and URLs"):
+        ServerSettings.from_environ({"OPENENV_GYM_SIBLINGS": text})
 
 
 def test_a_limit_given_in_code_is_checked_too():

@@ -96,6 +96,7 @@ class Greeting(msgspec.Struct, frozen=True, kw_only=True):
         window_bytes: Request bytes a client may have unanswered.
         features: Of ``snapshot`` (with ``restore``) and ``fork``, what the environment offers.
         siblings: Further servers of the same kind: ports on the same host, or URLs.
+        group: What those servers' greetings have in common with this one's, and no others'.
     """
 
     protocol: int
@@ -110,6 +111,7 @@ class Greeting(msgspec.Struct, frozen=True, kw_only=True):
     window_bytes: int
     features: tuple[str, ...] = ()
     siblings: tuple[int | str, ...] = ()
+    group: str = ""
 
 
 def read_greeting(entry: ReplyEntry) -> Greeting:

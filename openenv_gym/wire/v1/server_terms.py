@@ -30,6 +30,7 @@ class ServerTerms:
         window_bytes: Request bytes a client may have unanswered.
         features: Of ``snapshot`` (with ``restore``) and ``fork``, what the environment offers.
         siblings: Further servers of the same kind: ports on the same host, or URLs.
+        group: What those servers' greetings have in common with this one's, and no others'.
     """
 
     instance: str
@@ -47,6 +48,7 @@ class ServerTerms:
     window_bytes: int = 16 * _MEBIBYTE
     features: tuple[str, ...] = ()
     siblings: tuple[int | str, ...] = ()
+    group: str = ""
 
     @property
     def limits(self) -> FrameLimits:
@@ -72,6 +74,7 @@ class ServerTerms:
             window_bytes=self.window_bytes,
             features=self.features,
             siblings=self.siblings,
+            group=self.group,
         )
 
 
