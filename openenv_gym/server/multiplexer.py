@@ -38,8 +38,8 @@ _SLICE = 0.001  # seconds of calls on this loop, after which what is ready is se
 class Multiplexer:
     """Keeps the multiplexed sessions of a server, over all connections.
 
-    An immediate call (see `Executor`) runs in the turn of the loop that brought it; others are tasks until
-    they are answered. All methods belong to the server's event loop. Make it there, with the first
+    An immediate call (see `Executor`) runs in the turn of the loop that brought it; others report when they
+    have ended. All methods belong to the server's event loop. Make it there, with the first
     connection: its greeting names this life of the server, which a forked process must not share.
 
     Args:
@@ -61,9 +61,10 @@ class Multiplexer:
         self._writers: dict[int, Callable[[], None]] = {}
         self._sessions: dict[str, Session] = {}  # those that the machine has not asked to close
         self._opening: dict[str, asyncio.Task[None]] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._mcp_calls: set[asyncio.Task[None]] = set()
         self._calls: deque[tuple[Session, Request, float]] = deque()  # immediate ones
         self._continued = False
+        self._turn_is_due = False
         self._timer: asyncio.TimerHandle | None = None
         self._outside = 0
         table.observer = self
@@ -166,20 +167,27 @@ class Multiplexer:
         if session is None:
             return  # it was ended in the same turn, and nobody waits for the answer
         request = Request(_OPS[effect.call], effect.payload)
-        if session.immediate and request.op is not _MCP:
-            self._calls.append((session, request, effect.timeout))
-            return
-        task = self._loop.create_task(self._call(session, request, effect.timeout))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-
-    async def _call(self, session: Session, request: Request, timeout: float) -> None:
-        reply: Reply
         if request.op is _MCP:
-            reply = McpReply(await self._mcp.answer(request.payload, session, timeout))
+            task = self._loop.create_task(self._answer_mcp(session, request, effect.timeout))
+            self._mcp_calls.add(task)
+            task.add_done_callback(self._mcp_calls.discard)
+        elif session.immediate:
+            self._calls.append((session, request, effect.timeout))
         else:
-            reply = await self._table.call(session, request, timeout)
+            self._table.start(session, request, effect.timeout, self._call_ended)
+
+    async def _answer_mcp(self, session: Session, request: Request, timeout: float) -> None:
+        self._call_ended(session, McpReply(await self._mcp.answer(request.payload, session, timeout)))
+
+    def _call_ended(self, session: Session, reply: Reply) -> None:
+        """Take a reply; those of many calls that end together share a turn."""
         self._finished(session, reply)
+        if not self._turn_is_due:
+            self._turn_is_due = True
+            self._loop.call_soon(self._due_turn)
+
+    def _due_turn(self) -> None:
+        self._turn_is_due = False
         self._turn()
 
     def _finished(self, session: Session, reply: Reply) -> None:

@@ -7,8 +7,10 @@ import hashlib
 import logging
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 
 from openenv_gym.server.executors import Executor
+from openenv_gym.server.host import Answer
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, Op, Reason, Reply, Request
 from openenv_gym.wire.server_session import ServerSession, Stage
 
@@ -123,6 +125,32 @@ class Session:
         self._machine.finish(request.op, reply)
         self.last_activity = self._clock()
         return reply
+
+    def start(self, request: Request, timeout: float, done: Callable[[Session, Reply], None]) -> None:
+        """Do the same as `handle` without making the caller a coroutine.
+
+        Args:
+            request: The call.
+            timeout: See `handle`.
+            done: Gets the session and the reply, maybe before this method returns.
+        """
+        refusal = self._machine.begin(request.op)
+        if refusal is not None:
+            done(self, refusal)
+            return
+        self.last_activity = self._clock()
+        self.executor.start(request, timeout, partial(self._finish, request.op, done))
+
+    def _finish(
+        self, op: Op, done: Callable[[Session, Reply], None], reply: Reply | Answer | Exception
+    ) -> None:
+        assert not isinstance(reply, Answer)
+        if isinstance(reply, Exception):
+            logger.error("session %s: the executor failed in %s", self.label, op, exc_info=reply)
+            reply = _crashed(op, reply)
+        self._machine.finish(op, reply)
+        self.last_activity = self._clock()
+        done(self, reply)
 
     def handle_now(self, request: Request, timeout: float) -> Reply:
         """Do the same as `handle` at once, where calls are `immediate`."""

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from openenv_gym.errors import EnvironmentFailedError
@@ -16,7 +17,7 @@ from openenv_gym.server.executors import Executor
 from openenv_gym.server.session import DETACHED_KINDS, Session, SessionKind
 from openenv_gym.server.settings import ServerSettings
 from openenv_gym.server.types import ServerCapacityStatus, SessionInfo
-from openenv_gym.wire.messages import ErrorCode, ErrorReply, Reason, Reply, Request
+from openenv_gym.wire.messages import ErrorCode, ErrorReply, Op, Reason, Reply, Request
 
 logger = logging.getLogger(__name__)
 
@@ -248,6 +249,27 @@ class SessionTable:
         if session.ended:
             self.close_soon(session, f"its last {request.op} ended it")
         return reply
+
+    def start(
+        self, session: Session, request: Request, timeout: float, done: Callable[[Session, Reply], None]
+    ) -> None:
+        """Do the same as `call` without making the caller a coroutine; ``done`` gets session and reply."""
+        if self.draining:
+            done(session, _draining())
+            return
+        self._running += 1
+        self._quiet.clear()
+        session.start(
+            request, min(timeout, self._settings.step_timeout), partial(self._ended, request.op, done)
+        )
+
+    def _ended(self, op: Op, done: Callable[[Session, Reply], None], session: Session, reply: Reply) -> None:
+        self._running -= 1
+        if not self._running:
+            self._quiet.set()
+        if session.ended:
+            self.close_soon(session, f"its last {op} ended it")
+        done(session, reply)
 
     def call_now(self, session: Session, request: Request, timeout: float) -> Reply:
         """Do the same as `call` at once, on a session whose calls are `immediate`."""

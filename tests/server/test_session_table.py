@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from openenv_gym.errors import EnvironmentFailedError
-from openenv_gym.server.session import SessionKind
+from openenv_gym.server.session import Session, SessionKind
 from openenv_gym.server.sessions import SessionRefused, SessionTable
 from openenv_gym.server.settings import ServerSettings
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, Op, Outcome, Reply, Request
@@ -52,6 +52,15 @@ class ScriptedExecutor:
             raise self.reply
         return self.reply
 
+    def start(self, request: Request, timeout: float | None, done: Callable[[Any], None]) -> None:
+        async def call() -> None:
+            try:
+                done(await self.handle(request, timeout))
+            except Exception as error:  # noqa: BLE001 - handed on
+                done(error)
+
+        self.call = asyncio.create_task(call())
+
     async def close(self, timeout: float = 10.0) -> None:
         self.closed += 1
         await self.close_gate.wait()
@@ -85,6 +94,25 @@ async def refused(awaitable: Any) -> ErrorReply:
     with pytest.raises(SessionRefused) as caught:
         await awaitable
     return caught.value.reply
+
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture(params=["awaited", "reported"])
+def ask(request: pytest.FixtureRequest) -> Ask:
+    """Make a call in either way: ``await ask(table, session, request)``."""
+
+    async def awaited(table: Table, session: Session, call: Request, timeout: float | None = None) -> Reply:
+        return await table.call(session, call, timeout)
+
+    async def reported(table: Table, session: Session, call: Request, timeout: float | None = None) -> Reply:
+        future = asyncio.get_running_loop().create_future()
+        limit = 1e6 if timeout is None else timeout
+        table.start(session, call, limit, lambda _, reply: future.set_result(reply))
+        return await future
+
+    return awaited if request.param == "awaited" else reported
 
 
 async def settle() -> None:
@@ -239,20 +267,20 @@ async def test_a_second_call_is_refused_while_the_first_runs():
     assert isinstance(await first, Outcome)
 
 
-async def test_a_deadline_reply_ends_the_session():
+async def test_a_deadline_reply_ends_the_session(ask: Ask):
     table = Table()
     session = await table.open(SessionKind.WEBSOCKET)
     table.executors[0].reply = ErrorReply(ErrorCode.EXECUTION_ERROR, "late", {"reason": "deadline"})
-    await table.call(session, RESET)
+    await ask(table, session, RESET)
     await settle()
     assert table.active == 0
 
 
-async def test_an_executor_that_raises_ends_the_session_with_a_reply():
+async def test_an_executor_that_raises_ends_the_session_with_a_reply(ask: Ask):
     table = Table()
     session = await table.open(SessionKind.WEBSOCKET)
     table.executors[0].reply = RuntimeError("a bug of ours")
-    reply = await table.call(session, RESET)
+    reply = await ask(table, session, RESET)
     assert isinstance(reply, ErrorReply)
     assert (reply.reason, "a bug of ours" in reply.message) == ("crashed", True)
     await settle()
@@ -273,24 +301,24 @@ async def test_a_cancelled_call_ends_the_session():
 
 
 @pytest.mark.parametrize(("asked", "given"), [(None, 60.0), (5.0, 5.0), (1000.0, 60.0)])
-async def test_a_call_never_gets_more_time_than_the_server_allows(asked, given):
+async def test_a_call_never_gets_more_time_than_the_server_allows(ask: Ask, asked: Any, given: float):
     table = Table()
     session = await table.open(SessionKind.WEBSOCKET)
-    await table.call(session, RESET, asked)
+    await ask(table, session, RESET, asked)
     assert table.executors[0].requests == [(RESET, given)]
 
 
-async def test_draining_waits_for_running_calls_and_refuses_new_ones():
+async def test_draining_waits_for_running_calls_and_refuses_new_ones(ask: Ask):
     table = Table()
     busy, idle = await table.open(SessionKind.WEBSOCKET), await table.open(SessionKind.WEBSOCKET)
     await table.call(busy, RESET)
     table.executors[0].call_gate.clear()
-    running = asyncio.create_task(table.call(busy, STEP))
+    running = asyncio.create_task(ask(table, busy, STEP))
     await settle()
     draining = asyncio.create_task(table.drain(grace=60))
     await settle()
     assert (await refused(table.open(SessionKind.WEBSOCKET))).reason == "draining"
-    reply = await table.call(idle, RESET)
+    reply = await ask(table, idle, RESET)
     assert isinstance(reply, ErrorReply)
     assert reply.reason == "draining"
     table.executors[0].call_gate.set()

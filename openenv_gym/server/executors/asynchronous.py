@@ -23,7 +23,8 @@ from openenv_gym.wire.messages import ErrorReply, Reply
 
 logger = logging.getLogger(__name__)
 
-_Job = tuple[Callable[[], Awaitable[Any]], asyncio.Future[Any]]
+_Entry = tuple[Callable[[], Awaitable[Any]], Callable[[Any], None]]
+"""What to await, and who gets the result."""
 
 
 class TaskLane(Lane):
@@ -41,37 +42,38 @@ class TaskLane(Lane):
         super().__init__(definition.name, runaways)
         self._host = EnvironmentHost(definition, self._offload)
         self._loop = loop
-        self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue()
+        self._entries: list[_Entry | None] = []  # at most a job, and the stop that is none
+        self._idle: asyncio.Future[None] | None = None  # while the task waits for an entry
         self._task: asyncio.Task[None] | None = None
         self._thread: JobThread | None = None
         self._there = mailbox_of(loop).post
         self._there(self._begin)
 
-    def open(self) -> asyncio.Future[ErrorReply | None]:
+    def open(self, done: Callable[[ErrorReply | None], None]) -> None:
         """See `Lane.open`."""
-        return self._put(self._host.open_async)
+        self._there(self._put, (self._host.open_async, done))
 
-    def handle(self, job: Job, timeout: float | None) -> asyncio.Future[Reply | Answer | None]:
+    def handle(self, job: Job, timeout: float | None, done: Callable[[Reply | Answer], None]) -> None:
         """See `Lane.handle`."""
-        return self._put(partial(self._host.handle_async, job, timeout))
+        self._there(self._put, (partial(self._host.handle_async, job, timeout), done))
 
     def stop(self) -> None:
         """See `Lane.stop`."""
-        self._there(self._jobs.put_nowait, None)
+        self._there(self._put, None)
 
     def interrupt(self) -> None:
         """Cancel the task: the running call is left, and the environment closed."""
         self._there(self._cancel)
 
-    def _put(self, function: Callable[[], Awaitable[Any]]) -> asyncio.Future[Any]:
-        future = self._new_future()
-        self._there(self._jobs.put_nowait, (function, future))
-        return future
-
     # --- on the other loop
 
     def _begin(self) -> None:
         self._task = self._loop.create_task(self._main(), name=f"session-{self.label}")
+
+    def _put(self, entry: _Entry | None) -> None:
+        self._entries.append(entry)
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
 
     def _cancel(self) -> None:
         if self._task is not None:
@@ -92,10 +94,16 @@ class TaskLane(Lane):
     async def _work(self) -> None:
         """Run jobs until told to stop, by a job that is none or by cancellation."""
         try:
-            while (job := await self._jobs.get()) is not None:
-                function, future = job
-                self._deliver(future, await function())
-                del job, function, future
+            while True:
+                while not self._entries:
+                    self._idle = self._loop.create_future()
+                    await self._idle
+                entry = self._entries.pop(0)
+                if entry is None:
+                    break
+                function, done = entry
+                self._deliver(done, await function())
+                del entry, function, done  # keep nothing alive while waiting for the next one
         except asyncio.CancelledError:
             logger.warning("%s: the running call was cancelled", self.label)
         while self._task is not None and self._task.uncancel():

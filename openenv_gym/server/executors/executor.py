@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from openenv_gym.errors import EnvironmentFailedError, NotSupportedError
@@ -12,6 +13,9 @@ from openenv_gym.server.host import Answer, Job, Question
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, Reason, Reply, Request
 
 CLOSE_TIMEOUT = 10.0  # seconds
+
+Done = Callable[[Reply | Answer | Exception], None]
+"""Gets what a job ended with; an exception is our own failure, for the environment's are replies."""
 
 
 class Executor(ABC):
@@ -68,6 +72,16 @@ class Executor(ABC):
         reply = await self._run(request, timeout)
         assert not isinstance(reply, Answer)
         return reply
+
+    @abstractmethod
+    def start(self, job: Job, timeout: float | None, done: Done) -> None:
+        """Do the same as `handle` and `ask` without making the caller a coroutine.
+
+        Args:
+            job: What to run.
+            timeout: See `handle`.
+            done: Gets the reply, maybe before this method returns.
+        """
 
     def handle_now(self, request: Request, timeout: float | None = None) -> Reply:
         """Do the same as `handle` without a coroutine; only where calls are `immediate`."""

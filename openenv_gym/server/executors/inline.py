@@ -7,7 +7,7 @@ import time
 from typing import cast
 
 from openenv_gym.server.definition import EnvironmentDefinition
-from openenv_gym.server.executors.executor import CLOSE_TIMEOUT, Executor, describe, refuse_closed
+from openenv_gym.server.executors.executor import CLOSE_TIMEOUT, Done, Executor, describe, refuse_closed
 from openenv_gym.server.executors.runaways import Runaways
 from openenv_gym.server.host import Answer, EnvironmentHost, Job
 from openenv_gym.wire.messages import ErrorReply, Reply, Request
@@ -43,6 +43,10 @@ class InlineExecutor(Executor):
     def handle_now(self, request: Request, timeout: float | None = None) -> Reply:
         """See `Executor.handle_now`."""
         return cast(Reply, self._run_now(request, timeout))  # an Answer is for questions
+
+    def start(self, job: Job, timeout: float | None, done: Done) -> None:
+        """See `Executor.start`."""
+        done(self._run_now(job, timeout))
 
     async def _run(self, job: Job, timeout: float | None) -> Reply | Answer:
         return self._run_now(job, timeout)

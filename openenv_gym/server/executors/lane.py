@@ -6,11 +6,14 @@ import asyncio
 import logging
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from openenv_gym.server.definition import EnvironmentDefinition
 from openenv_gym.server.executors.executor import (
     CLOSE_TIMEOUT,
+    Done,
     Executor,
     describe,
     open_overdue,
@@ -28,8 +31,8 @@ logger = logging.getLogger(__name__)
 class Lane(ABC):
     """Where one environment lives: a thread, or a task on some loop.
 
-    `open`, `handle` and `stop` are called on the home loop and return at once. The lane makes the
-    environment, runs its jobs and closes it in one place, one after another.
+    `open`, `handle` and `stop` are called on the home loop and return at once; what they report is reported
+    there. The lane makes the environment, runs its jobs and closes it in one place, one after another.
 
     Args:
         label: Names the environment in logs.
@@ -43,7 +46,6 @@ class Lane(ABC):
         home = asyncio.get_running_loop()
         self.label = label
         self.ended: asyncio.Future[None] = home.create_future()
-        self._home = home
         self._mailbox = mailbox_of(home)
         self._runaways = runaways
         self._lock = threading.Lock()
@@ -56,12 +58,12 @@ class Lane(ABC):
         return self._is_runaway
 
     @abstractmethod
-    def open(self) -> asyncio.Future[ErrorReply | None]:
-        """Make the environment."""
+    def open(self, done: Callable[[ErrorReply | None], None]) -> None:
+        """Make the environment; ``done`` gets why that failed, if it did."""
 
     @abstractmethod
-    def handle(self, job: Job, timeout: float | None) -> asyncio.Future[Reply | Answer | None]:
-        """Run a job; the result is ``None`` when the lane was closed meanwhile."""
+    def handle(self, job: Job, timeout: float | None, done: Callable[[Reply | Answer], None]) -> None:
+        """Run a job; ``done`` gets its reply, unless the job is interrupted."""
 
     @abstractmethod
     def stop(self) -> None:
@@ -78,12 +80,9 @@ class Lane(ABC):
             if not self._gone:
                 self._runaways.add(self, f"{self.label}: {what}")
 
-    def _new_future(self) -> asyncio.Future[Any]:
-        return self._home.create_future()
-
-    def _deliver(self, future: asyncio.Future[Any], result: Any) -> None:
+    def _deliver(self, done: Callable[[Any], None], result: Any) -> None:
         """Hand a result home, from wherever the lane runs."""
-        self._mailbox.post(_settle, future, result)
+        self._mailbox.post(done, result)
 
     def _end(self) -> None:
         """Report that the lane is gone; the last thing it does."""
@@ -99,7 +98,12 @@ class LaneExecutor(Executor):
     def __init__(self, definition: EnvironmentDefinition, runaways: Runaways) -> None:
         super().__init__(definition, runaways)
         self._lane: Lane | None = None
-        self._call: asyncio.Future[Reply | Answer | None] | None = None
+        self._job: Job | None = None  # the running one, and what belongs to it:
+        self._done: Done | None = None
+        self._timeout: float | None = None
+        self._deadline: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
 
     @abstractmethod
     def _start_lane(self) -> Lane:
@@ -107,9 +111,11 @@ class LaneExecutor(Executor):
 
     async def _open(self, timeout: float | None) -> ErrorReply | None:
         self._lane = lane = self._start_lane()
+        opened: asyncio.Future[ErrorReply | None] = asyncio.get_running_loop().create_future()
+        lane.open(partial(_settle, opened))
         try:
-            failure: ErrorReply | None = await _within(lane.open(), timeout)
-            return failure
+            async with asyncio.timeout(timeout):
+                return await opened
         except TimeoutError:
             self._abandon("its construction")
             return open_overdue(self.definition.name, timeout)
@@ -117,17 +123,28 @@ class LaneExecutor(Executor):
             self._give_up()
             raise
 
-    async def _run(self, job: Job, timeout: float | None) -> Reply | Answer:
+    def start(self, job: Job, timeout: float | None, done: Done) -> None:
+        """See `Executor.start`."""
         lane = self._lane
         if lane is None or not self._usable:
-            return refuse_closed(job)
-        self._call = lane.handle(job, timeout)
+            done(refuse_closed(job))
+            return
+        self._job, self._timeout, self._done = job, timeout, done
+        lane.handle(job, timeout, self._report)
+        self._arm(self.patience(job, timeout))
+
+    def _report(self, reply: Reply | Answer) -> None:
+        """Report what the running job came to; a reply that comes after it was given up is nobody's."""
+        done, self._done = self._done, None
+        self._job = self._deadline = None
+        if done is not None:
+            done(reply)
+
+    async def _run(self, job: Job, timeout: float | None) -> Reply | Answer:
+        reply: asyncio.Future[Reply | Answer] = asyncio.get_running_loop().create_future()
+        self.start(job, timeout, partial(_settle, reply))
         try:
-            reply: Reply | Answer | None = await _within(self._call, self.patience(job, timeout))
-            return refuse_closed(job) if reply is None else reply
-        except TimeoutError:
-            self._abandon(describe(job))
-            return overdue(job, timeout)
+            return await reply
         except asyncio.CancelledError:
             self._give_up()
             raise
@@ -144,8 +161,10 @@ class LaneExecutor(Executor):
         if not lane.ended.done():
             lane.interrupt()
             lane.run_away("its last call or close()")
-        if self._call is not None:
-            _settle(self._call, None)  # whoever waits for it waits in vain
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._job is not None:
+            self._report(refuse_closed(self._job))  # whoever waits for it waits in vain
 
     def _give_up(self) -> None:
         """Take no more calls; what runs is told to stop."""
@@ -159,23 +178,35 @@ class LaneExecutor(Executor):
         if self._lane is not None:
             self._lane.run_away(what)
 
+    # --- deadlines -------------------------------------------------------------------------------------
 
-async def _within(future: asyncio.Future[Any], timeout: float | None) -> Any:
-    """Await a future; raises ``TimeoutError``. Cheaper than ``asyncio.timeout``, and it runs every step."""
-    if timeout is None:
-        return await future
-    timer = asyncio.get_running_loop().call_later(timeout, _expire, future)
-    try:
-        return await future
-    finally:
-        timer.cancel()
+    def _arm(self, patience: float | None) -> None:
+        """Set the running job's deadline.
 
+        The one timer is left to ring when a job ends in time: it finds a later deadline, if any, and is set
+        again. So a session that makes a thousand quick calls sets a handful of timers.
+        """
+        if patience is None:
+            return
+        loop = asyncio.get_running_loop()
+        self._deadline = deadline = loop.time() + patience
+        if self._timer is None or self._timer_at > deadline:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer, self._timer_at = loop.call_at(deadline, self._ring), deadline
 
-def _expire(future: asyncio.Future[Any]) -> None:
-    if not future.done():
-        future.set_exception(TimeoutError())
+    def _ring(self) -> None:
+        self._timer = None
+        job, deadline = self._job, self._deadline
+        if job is None or deadline is None:
+            return
+        if deadline > self._timer_at:  # not the clock: timers ring a hair early, and would be set again
+            self._timer, self._timer_at = asyncio.get_running_loop().call_at(deadline, self._ring), deadline
+        else:
+            self._abandon(describe(job))
+            self._report(overdue(job, self._timeout))
 
 
 def _settle(future: asyncio.Future[Any], result: Any) -> None:
-    if not future.done():  # else it expired, or its caller left
+    if not future.done():  # else its caller left
         future.set_result(result)

@@ -6,11 +6,13 @@ import asyncio
 import logging
 import os
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from openenv_gym.server.definition import EnvironmentDefinition
 from openenv_gym.server.executors.executor import (
     CLOSE_TIMEOUT,
+    Done,
     Executor,
     describe,
     open_overdue,
@@ -37,6 +39,7 @@ class ProcessExecutor(Executor):
         super().__init__(definition, runaways)
         self._worker: WorkerProcess | None = None
         self._mid_call = False
+        self._task: asyncio.Task[Reply | Answer] | None = None  # held, for the loop does not
 
     async def _open(self, timeout: float | None) -> ErrorReply | None:
         paths = self.definition.import_paths
@@ -58,6 +61,11 @@ class ProcessExecutor(Executor):
             return self._not_made(str(error))
         assert isinstance(failure, ErrorReply)
         return failure
+
+    def start(self, job: Job, timeout: float | None, done: Done) -> None:
+        """See `Executor.start`."""
+        self._task = asyncio.get_running_loop().create_task(self._run(job, timeout))
+        self._task.add_done_callback(partial(_report, done))
 
     async def _run(self, job: Job, timeout: float | None) -> Reply | Answer:
         worker = self._worker
@@ -106,3 +114,11 @@ class ProcessExecutor(Executor):
         name = self.definition.name
         logger.error("%s could not be made: %s", name, why)
         return ErrorReply(ErrorCode.FACTORY_ERROR, f"{name} could not be made: {why}", {"factory_name": name})
+
+
+def _report(done: Done, task: asyncio.Task[Reply | Answer]) -> None:
+    if task.cancelled():
+        return  # the loop is being shut down
+    error = task.exception()
+    assert error is None or isinstance(error, Exception)
+    done(task.result() if error is None else error)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from openenv_gym.server.executors.job_thread import JobThread
 from openenv_gym.server.executors.lane import Lane, LaneExecutor
@@ -22,13 +20,13 @@ class ThreadLane(Lane):
         self._host = host
         self._thread = JobThread(f"session-{self.label}", self._close_host)
 
-    def open(self) -> asyncio.Future[ErrorReply | None]:
+    def open(self, done: Callable[[ErrorReply | None], None]) -> None:
         """See `Lane.open`."""
-        return self._put(self._host.open)
+        self._thread.put(self._host.open, partial(self._deliver, done))
 
-    def handle(self, job: Job, timeout: float | None) -> asyncio.Future[Reply | Answer | None]:
+    def handle(self, job: Job, timeout: float | None, done: Callable[[Reply | Answer], None]) -> None:
         """See `Lane.handle`."""
-        return self._put(partial(self._host.handle, job, timeout))
+        self._thread.put(partial(self._host.handle, job, timeout), partial(self._deliver, done))
 
     def stop(self) -> None:
         """See `Lane.stop`."""
@@ -36,11 +34,6 @@ class ThreadLane(Lane):
 
     def interrupt(self) -> None:
         """See `Lane.interrupt`; a thread runs on."""
-
-    def _put(self, function: Callable[[], Any]) -> asyncio.Future[Any]:
-        future = self._new_future()
-        self._thread.put(function, partial(self._deliver, future))
-        return future
 
     def _close_host(self) -> None:
         try:

@@ -14,6 +14,7 @@ import pytest
 
 from openenv_gym.errors import EnvironmentFailedError, NotSupportedError
 from openenv_gym.server.executors import Executor, Runaways
+from openenv_gym.server.host import Answer, Question
 from openenv_gym.wire.messages import (
     ErrorCode,
     ErrorReply,
@@ -107,6 +108,26 @@ async def test_a_session_survives_every_error(make: Make, env: type, execution: 
     assert (await step(executor, "echo")).reason == Reason.CLOSED
 
 
+@pytest.mark.parametrize(("env", "execution"), ALL)
+async def test_a_call_can_report_to_a_callback(make: Make, env: type, execution: str) -> None:
+    executor = make(env, execution)
+    await executor.open()
+    reports: list[Any] = []
+
+    async def report_of(job: Any) -> Any:
+        executor.start(job, 30, reports.append)
+        await until(lambda: bool(reports))
+        return reports.pop()
+
+    spoken = await report_of(Request(Op.STEP, {"what": "echo", "text": "hi"}))
+    assert spoken == Outcome({"text": "hi", "value": None}, reward=0.5)
+    assert (await report_of(Request(Op.STEP, {"what": "raise"}))).details == {"type": "ValueError"}
+    assert isinstance(await report_of(Question("get_metadata")), Answer)
+    await executor.close()
+    assert (await report_of(Request(Op.STATE))).reason == Reason.CLOSED
+    assert not reports
+
+
 @pytest.mark.parametrize(
     ("env", "execution"),
     [
@@ -171,6 +192,18 @@ async def test_a_call_past_its_deadline_is_ended(
     assert not executor.usable
     await executor.close()
     await until(lambda: runaways.count == 0)
+
+
+@pytest.mark.parametrize(("env", "execution"), [(battery.Battery, "thread"), (battery.AsyncBattery, "async")])
+async def test_a_deadline_is_its_own_calls_alone(make: Make, env: type, execution: str) -> None:
+    executor = make(env, execution)
+    await executor.open()
+    for timeout in (0.2, 0.1, None, 5.0):
+        assert (await step(executor, "echo", "quick", timeout=timeout)).observation["text"] == "quick"
+    await asyncio.sleep(0.3)  # beyond the first deadlines, with no call running
+    assert (await step(executor, "echo", "still there")).observation["text"] == "still there"
+    assert (await step(executor, "hang", timeout=0.05)).reason == Reason.DEADLINE
+    await executor.close(0.05)
 
 
 @pytest.mark.parametrize(
