@@ -10,46 +10,23 @@ import asyncio
 import threading
 import time
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from openenv_gym.client.balancer import Balancer
 from openenv_gym.client.channel import Connector
 from openenv_gym.client.dialects import DEFAULT_OUTAGE_TIMEOUT, Dialect, DialectConnector
 from openenv_gym.client.dialling import WebSocketDial
+from openenv_gym.client.inbox import Inbox, Result
 from openenv_gym.client.io_thread import io_thread
 from openenv_gym.client.lane import Lane
-from openenv_gym.errors import ClosedError, ConcurrentCallError, OpenEnvGymError, UsageError
+from openenv_gym.errors import ClosedError, UsageError
 from openenv_gym.providers.endpoint import Endpoint
 from openenv_gym.wire.messages import Reply, Request
 
-Result = Reply | OpenEnvGymError
-
 _CLOSE_TIMEOUT = 10.0  # seconds; each session's own goodbye is bounded below that
-
-
-class _Waiter:
-    """A caller that waits for some lanes' results; touched under the pool's lock only."""
-
-    def __init__(self, lanes: Collection[int] | None, missing: int, wake: Callable[[], object]) -> None:
-        self._lanes = lanes
-        self._missing = missing
-        self._wake: Callable[[], object] | None = wake
-
-    def arrived(self, lane: int) -> None:
-        """Count a result; the last one that is missed wakes the caller."""
-        if self._lanes is None or lane in self._lanes:
-            self._missing -= 1
-            if self._missing == 0:
-                self.wake()
-
-    def wake(self) -> None:
-        """Wake the caller, once."""
-        wake, self._wake = self._wake, None
-        if wake is not None:
-            wake()
 
 
 class SessionPool:
@@ -104,11 +81,9 @@ class SessionPool:
             Lane(connector, balancer, connect_timeout=connect_timeout, open_timeout=open_timeout)
             for _ in range(num_lanes)
         ]
-        self._lock = threading.Lock()
-        self._running: set[int] = set()
-        self._ready: dict[int, Result] = {}  # in the order of arrival
-        self._waiters: list[_Waiter] = []
         self._io = io_thread()
+        self._inbox = Inbox(self._io.loop, num_lanes)
+        self._closing = threading.Lock()
         self._closed = False
 
     def __len__(self) -> int:
@@ -133,7 +108,7 @@ class SessionPool:
             ClosedError: The pool is closed.
         """
         self._require_usable()
-        self._claim([lane for lane, _ in calls])
+        self._inbox.claim([lane for lane, _ in calls])
         self._io.call_soon(self._start, calls, timeout)
 
     def collect(
@@ -157,16 +132,17 @@ class SessionPool:
         gate.acquire()
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
-            waiter = self._wait_for(min_count, lanes, gate.release)
+            self._require_usable()
+            waiter = self._inbox.wait_for(min_count, lanes, gate.release)
             if waiter is None:
-                return self._take(lanes)
+                return self._inbox.take(lanes)
             try:
                 left = -1.0 if deadline is None else max(0.0, deadline - time.monotonic())
                 in_time = gate.acquire(timeout=left)
             finally:
-                self._leave(waiter)
+                self._inbox.leave(waiter)
             if not in_time:
-                return self._take(lanes)
+                return self._inbox.take(lanes)
 
     async def acollect(
         self, min_count: int, timeout: float | None = None, lanes: Collection[int] | None = None
@@ -181,16 +157,17 @@ class SessionPool:
                 if not loop.is_closed():
                     loop.call_soon_threadsafe(woken.set)
 
-            waiter = self._wait_for(min_count, lanes, wake)
+            self._require_usable()
+            waiter = self._inbox.wait_for(min_count, lanes, wake)
             if waiter is None:
-                return self._take(lanes)
+                return self._inbox.take(lanes)
             try:
                 async with asyncio.timeout_at(deadline):
                     await woken.wait()
             except TimeoutError:
-                return self._take(lanes)
+                return self._inbox.take(lanes)
             finally:
-                self._leave(waiter)
+                self._inbox.leave(waiter)
 
     def call(self, lane: int, request: Request, timeout: float | None = None) -> Reply:
         """Make one call and block for its reply: what `submit` and `collect` do, for less.
@@ -201,27 +178,25 @@ class SessionPool:
             OpenEnvGymError: What `submit` raises, or what the call ended with.
         """
         self._require_usable()
-        self._claim([lane])
+        self._inbox.claim([lane])
         chosen = self._lanes[lane]
         try:
             reply: Reply = self._io.call(partial(chosen.start, request, timeout), chosen.give_up)
         except asyncio.CancelledError:
             raise ClosedError("the session pool was closed meanwhile") from None
         finally:
-            with self._lock:
-                self._running.discard(lane)
+            self._inbox.release(lane)
         return reply
 
     # --- the end ---------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """End every session and free its slot. Bounded; safe to call twice; wakes whoever collects."""
-        with self._lock:
+        with self._closing:
             if self._closed:
                 return
             self._closed = True
-            for waiter in self._waiters:
-                waiter.wake()
+        self._inbox.wake_all()
         if self._io is io_thread():  # after a fork the sessions are the parent's
             self._io.run(_close_all(self._lanes), _CLOSE_TIMEOUT)
 
@@ -246,77 +221,9 @@ class SessionPool:
 
     def _start(self, calls: Sequence[tuple[int, Request]], timeout: float | None) -> None:
         """Start calls; on the I/O thread."""
+        lanes, reporters = self._lanes, self._inbox.reporters
         for lane, request in calls:
-            self._lanes[lane].start(request, timeout, self._reporter(lane))
-
-    def _reporter(self, lane: int) -> Callable[[Any], None]:
-        def report(result: Any) -> None:
-            with self._lock:
-                self._running.discard(lane)
-                self._ready[lane] = result
-                for waiter in self._waiters:
-                    waiter.arrived(lane)
-
-        return report
-
-    def _wait_for(
-        self, min_count: int, lanes: Collection[int] | None, wake: Callable[[], object]
-    ) -> _Waiter | None:
-        """Register a wait, or return ``None`` when what it is for is there already."""
-        self._require_usable()
-        with self._lock:
-            if lanes is None:
-                ready, running = len(self._ready), len(self._running)
-            else:
-                ready = sum(lane in self._ready for lane in lanes)
-                running = sum(lane in self._running for lane in lanes)
-            if ready >= min_count:
-                return None
-            if ready + running < min_count:
-                raise UsageError(
-                    f"asked for {min_count} results, but only {ready + running} calls are running or done: "
-                    "submit() more first"
-                )
-            waiter = _Waiter(lanes, min_count - ready, wake)
-            self._waiters.append(waiter)
-            return waiter
-
-    def _leave(self, waiter: _Waiter) -> None:
-        with self._lock:
-            self._waiters.remove(waiter)
-
-    def _take(self, lanes: Collection[int] | None) -> list[tuple[int, Result]]:
-        self._require_usable()
-        with self._lock:
-            if lanes is None:
-                taken = list(self._ready.items())
-                self._ready.clear()
-            else:
-                taken = [(lane, result) for lane, result in self._ready.items() if lane in lanes]
-                for lane, _ in taken:
-                    del self._ready[lane]
-        return taken
-
-    def _claim(self, lanes: Sequence[int]) -> None:
-        """Mark lanes as running a call, or raise and change nothing."""
-        with self._lock:
-            fresh = set(lanes)
-            if len(fresh) < len(lanes) or fresh & self._running or fresh & self._ready.keys():
-                self._refuse_busy(lanes)
-            if fresh and (min(fresh) < 0 or max(fresh) >= len(self._lanes)):
-                raise UsageError(f"lanes run from 0 to {len(self._lanes) - 1}; got {sorted(fresh)}")
-            self._running |= fresh
-
-    def _refuse_busy(self, lanes: Sequence[int]) -> None:
-        for position, lane in enumerate(lanes):
-            if lane in self._running:
-                raise ConcurrentCallError(f"lane {lane} is running a call: collect() its result first")
-            if lane in self._ready:
-                raise ConcurrentCallError(
-                    f"lane {lane} has a result that was not collected: collect() it first"
-                )
-            if lane in lanes[:position]:
-                raise ConcurrentCallError(f"lane {lane} is named twice in one batch")
+            lanes[lane].start(request, timeout, reporters[lane])
 
     def _require_usable(self) -> None:
         if self._closed:

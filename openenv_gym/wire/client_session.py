@@ -33,6 +33,10 @@ class Phase(Enum):
     CLOSED = auto()
 
 
+# Every call passes here, and an enum's members are slow to look up.
+_IDLE, _BUSY, _LOST, _CLOSED = Phase.IDLE, Phase.BUSY, Phase.LOST, Phase.CLOSED
+
+
 class ClientSession:
     """Tracks one session; the I/O around it asks before each call and reports what happened.
 
@@ -53,41 +57,42 @@ class ClientSession:
             SessionLostError: The episode is gone and ``op`` is not a reset.
             ClosedError: The session was closed.
         """
-        if self.phase is Phase.BUSY:
+        phase = self.phase
+        if phase is _BUSY:
             raise ConcurrentCallError(
                 f"{op}() was called while another call of this session is running; await each call, or open "
                 "one client a rollout"
             )
-        if self.phase is Phase.CLOSED:
+        if phase is _CLOSED:
             raise ClosedError(f"{op}() was called after close(); make a new client")
-        if self.phase is Phase.LOST and op is not Op.RESET:
+        if phase is _LOST and op is not Op.RESET:
             raise SessionLostError(f"{self._cause}; call reset() to start a new episode") from self._cause
-        self._before, self.phase = self.phase, Phase.BUSY
+        self._before, self.phase = phase, _BUSY
 
     def finish(self, reply: Reply) -> None:
         """Record the reply to the running call."""
-        if self.phase is Phase.CLOSED:
+        if self.phase is _CLOSED:
             return
         if not isinstance(reply, ErrorReply):
-            self.phase = Phase.IDLE
+            self.phase = _IDLE
         elif not reply.ends_session or self._is_refused_at_the_door(reply):
             self.abandon()
         else:
             self.fail(SessionLostError(f"the server ended the session: {reply.message}"))
 
     def _is_refused_at_the_door(self, reply: ErrorReply) -> bool:
-        return reply.code == ErrorCode.CAPACITY_REACHED and self._before is not Phase.IDLE
+        return reply.code == ErrorCode.CAPACITY_REACHED and self._before is not _IDLE
 
     def fail(self, cause: SessionLostError) -> None:
         """Record that the connection, or the certainty about what it carried, is gone."""
-        if self.phase is not Phase.CLOSED:
-            self.phase, self._cause = Phase.LOST, cause
+        if self.phase is not _CLOSED:
+            self.phase, self._cause = _LOST, cause
 
     def abandon(self) -> None:
         """Record that the running call changed nothing, for example because it could not be sent."""
-        if self.phase is Phase.BUSY:
+        if self.phase is _BUSY:
             self.phase = self._before
 
     def close(self) -> None:
         """Record that the session was closed by its user."""
-        self.phase = Phase.CLOSED
+        self.phase = _CLOSED

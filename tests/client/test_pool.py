@@ -61,7 +61,7 @@ def test_results_come_in_the_order_of_arrival(pool: SessionPool) -> None:
     order = [4, 1, 5, 0]
     for lane in order:
         pool.submit([(lane, step(say="x"))], PATIENCE)
-        wait_until(lambda lane=lane: lane in pool._ready)
+        wait_until(lambda lane=lane: lane in pool._inbox._ready)
     assert [lane for lane, _ in pool.collect(1)] == order
 
 
@@ -103,7 +103,7 @@ def test_a_busy_lane_is_refused_before_anything_is_sent(
 
 def test_a_result_that_waits_keeps_its_lane_busy(pool: SessionPool) -> None:
     pool.submit([(0, step(say="x"))], PATIENCE)
-    wait_until(lambda: pool._ready)
+    wait_until(lambda: pool._inbox._ready)
     with pytest.raises(ConcurrentCallError, match="collect"):
         pool.submit([(0, step(say="y"))], PATIENCE)
     assert told(pool.collect(1)) == {0: "x"}
@@ -202,7 +202,7 @@ def test_closing_wakes_who_collects(pool: SessionPool, asynchronous: bool) -> No
 
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(collect)
-        wait_until(lambda: pool._waiters)
+        wait_until(lambda: pool._inbox._waiters)
         pool.close()
         with pytest.raises(ClosedError):
             waiting.result(PATIENCE)

@@ -60,6 +60,12 @@ class _Link(Enum):
     UP = auto()
 
 
+# Every call passes here, and an enum's members are slow to look up.
+_UP = _Link.UP
+_OPENING, _IDLE, _BUSY, _CLOSING = Phase.OPENING, Phase.IDLE, Phase.BUSY, Phase.CLOSING
+_GONE = Kind.GONE.value
+
+
 class ClientMachine:
     """The client's half of the dialect.
 
@@ -125,7 +131,7 @@ class ClientMachine:
         """
         for entry in self._codec.decode_replies(frame):
             session = self._sessions.get(entry.session)
-            if session is not None and self._link is _Link.UP:
+            if session is not None and self._link is _UP:
                 self._take(session, entry)
             elif self._link is _Link.AWAITING_GREETING:
                 self._greet(now, read_greeting(entry))
@@ -141,14 +147,14 @@ class ClientMachine:
     @property
     def is_up(self) -> bool:
         """Whether a connection stands and the server has greeted."""
-        return self._link is _Link.UP
+        return self._link is _UP
 
     @property
     def awaits_answer(self) -> bool:
         """Whether a connection stands and the server owes something on it, be it the greeting."""
-        if self._link is not _Link.UP:
+        if self._link is not _UP:
             return self._link is _Link.AWAITING_GREETING
-        return any(session.phase is not Phase.IDLE or session.resuming for session in self._sessions.values())
+        return any(session.phase is not _IDLE or session.resuming for session in self._sessions.values())
 
     # --- sessions --------------------------------------------------------------------------------------
 
@@ -206,14 +212,14 @@ class ClientMachine:
                 nothing was sent.
         """
         session = self._sessions.get(session_id)
-        if session is None or session.phase is Phase.CLOSING:
+        if session is None or session.phase is _CLOSING:
             raise ClosedError(f"{op}() on a session that is not open")
-        if session.phase is not Phase.IDLE:
+        if session.phase is not _IDLE:
             raise ConcurrentCallError(f"{op}() before the session's {session.op}() was answered")
         if op in _NEED_FEATURE:
             self._require(_NEED_FEATURE[Call(op)])
-        op = op if type(op) is str else str(op)
-        entry = self._codec.encode((session_id, session.seq + 1, op, payload, timeout))
+        seq = session.seq + 1
+        entry = self._codec.encode((session_id, seq, op, payload, timeout))
         if len(entry) > self._limits.max_entry_bytes:
             raise ValueError(
                 f"the request takes {len(entry)} bytes, and the server accepts {self._limits.max_entry_bytes}"
@@ -222,8 +228,7 @@ class ClientMachine:
         limit = self.greeting.step_timeout
         allowed = limit if timeout is None or timeout > limit else timeout
         session.deadline = now + allowed + min(self._patience, _LEAST_PATIENCE + allowed)
-        session.seq += 1
-        session.op, session.entry, session.phase, session.sent = op, entry, Phase.BUSY, False
+        session.seq, session.op, session.entry, session.phase, session.sent = seq, op, entry, _BUSY, False
         self._enqueue(session)
 
     def close(self, session_id: str) -> None:
@@ -232,7 +237,7 @@ class ClientMachine:
         Without effect on a session that is over.
         """
         session = self._sessions.get(session_id)
-        if session is None or session.phase is Phase.CLOSING:
+        if session is None or session.phase is _CLOSING:
             return
         if session.known:
             self._say_goodbye(session)
@@ -242,7 +247,7 @@ class ClientMachine:
 
     def ping(self, payload: Any = None) -> None:
         """Ask for a sign of life; `Ponged` follows unless the connection ends before."""
-        if self._link is _Link.UP:
+        if self._link is _UP:
             self._outbox.add_urgent(self._codec.encode((CONTROL, 0, Verb.PING.value, payload)))
 
     def abandon(self, cause: OpenEnvGymError) -> None:
@@ -264,20 +269,20 @@ class ClientMachine:
 
         Calls wait while the server's window is full: ``window_bytes`` sent and not answered.
         """
-        if self._link is not _Link.UP:
+        if self._link is not _UP:
             return None
         assert self.greeting is not None
         return self._outbox.next_frame(self._limits, self.greeting.window_bytes)
 
     def _enqueue(self, session: TrackedSession) -> None:
         self._check_by(session.deadline)
-        if self._link is _Link.UP:
+        if self._link is _UP:
             self._outbox.add(session)
 
     def _say_goodbye(self, session: TrackedSession) -> None:
         self._outbox.settle(session)
-        session.phase = Phase.CLOSING
-        if self._link is _Link.UP:
+        session.phase = _CLOSING
+        if self._link is _UP:
             self._outbox.add_urgent(self._goodbye(session))
 
     def _goodbye(self, session: TrackedSession) -> bytes:
@@ -286,22 +291,22 @@ class ClientMachine:
     # --- receiving -------------------------------------------------------------------------------------
 
     def _take(self, session: TrackedSession, entry: ReplyEntry) -> None:
-        if entry.kind == Kind.GONE:
-            if session.phase is not Phase.CLOSING:
+        if entry.kind == _GONE:
+            if session.phase is not _CLOSING:
                 reply = read_error(entry.payload)
                 self._forget(session)
                 self._events.append(Gone(session.id, error_from_reply(reply), reply))
-        elif session.phase is Phase.CLOSING:
+        elif session.phase is _CLOSING:
             if entry.kind == Kind.CLOSED:
                 self._forget(session)
                 self._report_closed(session)
-        elif session.phase is Phase.OPENING:
+        elif session.phase is _OPENING:
             self._take_opened(session, entry)
-        elif session.phase is Phase.BUSY and entry.seq == session.seq:
+        elif session.phase is _BUSY and entry.seq == session.seq:
             answer = read_answer(entry.kind, entry.payload)
             if answer is not None:
                 self._outbox.settle(session)
-                session.phase = Phase.IDLE
+                session.phase = _IDLE
                 self._events.append(Replied(session.id, answer))
         elif entry.kind == Kind.RESUMED:
             session.resuming = False
@@ -309,7 +314,7 @@ class ClientMachine:
     def _take_opened(self, session: TrackedSession, entry: ReplyEntry) -> None:
         if entry.kind == Kind.OPENED:
             self._outbox.settle(session)
-            session.phase = Phase.IDLE
+            session.phase = _IDLE
             free = entry.payload
             self._events.append(Opened(session.id, free if isinstance(free, int) else None))
 
@@ -326,16 +331,16 @@ class ClientMachine:
         """Take up where the last connection ended, or begin anew with another server."""
         same = self.greeting is not None and self.greeting.instance == greeting.instance
         restarted = self.greeting is not None and not same
-        self.greeting, self._link, self._down_since = greeting, _Link.UP, None
+        self.greeting, self._link, self._down_since = greeting, _UP, None
         self._limits = FrameLimits(greeting.max_frame_bytes, greeting.max_entries)
         self._events.append(Greeted(greeting, same))
         for session in list(self._sessions.values()):
-            if restarted and session.phase is not Phase.OPENING:
+            if restarted and session.phase is not _OPENING:
                 self._forget(session)
                 self._report_end(session, _lost_with_server(session))
             elif session.is_waiting:
                 self._outbox.add(session)
-            elif session.phase is Phase.CLOSING:
+            elif session.phase is _CLOSING:
                 self._outbox.add_urgent(self._goodbye(session))
             else:
                 session.resuming = True
@@ -351,7 +356,7 @@ class ClientMachine:
 
     def _report_end(self, session: TrackedSession, cause: OpenEnvGymError) -> None:
         """Report a fault, unless the user has closed the session and waits for just that."""
-        if session.phase is Phase.CLOSING:
+        if session.phase is _CLOSING:
             self._report_closed(session)
         else:
             self._events.append(Gone(session.id, cause))
@@ -403,7 +408,7 @@ class ClientMachine:
 
     def _give_up_on_server(self, seconds: float) -> None:
         for session in list(self._sessions.values()):
-            if session.phase is not Phase.OPENING and session.phase is not Phase.CLOSING:
+            if session.phase is not _OPENING and session.phase is not _CLOSING:
                 cause = f"no connection to the server for {seconds:.0f} s (outage_timeout= bounds that)"
                 self._give_up(session, SessionLostError(cause))
 
@@ -418,12 +423,12 @@ class ClientMachine:
 
 
 def _lost_with_server(session: TrackedSession) -> SessionLostError:
-    if session.phase is Phase.BUSY:
+    if session.phase is _BUSY:
         return SessionLostError(f"the server restarted while {session.op}() ran: its outcome is unknown")
     return SessionLostError("the server restarted, and the session went with it")
 
 
 def _out_of_time(session: TrackedSession) -> OpenEnvGymError:
-    if session.phase is Phase.OPENING:
+    if session.phase is _OPENING:
         return ServerUnreachableError("the server opened no session in time")
     return StepTimeoutError(f"no reply to {session.op}() came in time: whether it ran is unknown")
