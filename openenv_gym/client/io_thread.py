@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
-import contextlib
 import os
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+
+from openenv_gym.client.io_loop import IoLoop
 
 T = TypeVar("T")
 
@@ -29,11 +30,11 @@ class IoThread:
     """A daemon thread that runs an event loop.
 
     Attributes:
-        loop: The loop; only `call_soon` and `submit` may touch it from outside.
+        loop: The loop; from outside only `IoLoop.visit` and `IoLoop.enqueue`, and what is built on them.
     """
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop = IoLoop()
         self._thread = threading.Thread(target=self._main, name="openenv-gym-io", daemon=True)
         self._thread.start()
 
@@ -64,8 +65,8 @@ class IoThread:
         return self is _current and self.is_running
 
     def call_soon(self, callback: Callable[..., object], *args: Any) -> None:
-        """Run a callback on the loop, soon; the cheapest way in."""
-        self.loop.call_soon_threadsafe(callback, *args)
+        """Run a callback on the loop, at once or soon (see `IoLoop.visit`); the cheapest way in."""
+        self.loop.visit(callback, *args)
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         """Start a coroutine on the loop."""
@@ -106,11 +107,11 @@ class IoThread:
             results.append(result)
             gate.release()
 
-        self.loop.call_soon_threadsafe(start, done)
         try:
+            self.loop.visit(start, done)
             gate.acquire()
         except BaseException:
-            self.loop.call_soon_threadsafe(give_up, done)
+            self.loop.enqueue(give_up, done)
             raise
         return _unwrap(results[0])
 
@@ -124,14 +125,13 @@ class IoThread:
                 future.set_result(result)
 
         def done(result: Any) -> None:
-            with contextlib.suppress(RuntimeError):  # the caller's loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(settle, result)
+            self.loop.hand_back(loop, settle, result)
 
-        self.loop.call_soon_threadsafe(start, done)
         try:
+            self.loop.visit(start, done)
             result = await future
         except BaseException:
-            self.loop.call_soon_threadsafe(give_up, done)
+            self.loop.enqueue(give_up, done)
             raise
         return _unwrap(result)
 
