@@ -275,7 +275,7 @@ class SessionTable:
         """Do the same as `call` at once, on a session whose calls are `immediate`."""
         limit = self._settings.step_timeout
         reply = session.handle_now(request, timeout if timeout < limit else limit)
-        if session.ended:
+        if type(reply) is ErrorReply and session.ended:
             self.close_soon(session, f"its last {request.op} ended it")
         return reply
 

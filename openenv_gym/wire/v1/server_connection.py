@@ -18,6 +18,7 @@ from openenv_gym.wire.v1.frame_writer import FrameLimits, FrameWriter
 from openenv_gym.wire.v1.hosted_session import HostedSession
 
 _MANY_NOTICES = 1024
+_OPENED = Kind.OPENED.value  # an enum's members are slow to look up
 
 
 class ServerConnection:
@@ -75,15 +76,12 @@ class ServerConnection:
         return writer.frame()
 
     def _encode_answer(self, session: HostedSession, free: int) -> bytes:
-        if session.answer is None:
-            return self.codec.encode((session.id, session.seq, Kind.OPENED.value, free))
-        data = self._try_to_encode(session)
-        return data if data is not None else self.codec.encode(_answer_entry(session))
-
-    def _try_to_encode(self, session: HostedSession) -> bytes | None:
         """Encode an answer; one that cannot be sent is replaced by an error, for good."""
+        answer = session.answer
+        if answer is None:
+            return self.codec.encode((session.id, session.seq, _OPENED, free))
         try:
-            data = self.codec.encode(_answer_entry(session))
+            data = self.codec.encode((session.id, session.seq, *lay_out(answer)))
         except (TypeError, ValueError) as error:
             why = str(error)
         else:
@@ -91,9 +89,9 @@ class ServerConnection:
             if len(data) <= limit:
                 return data
             why = f"it takes {len(data)} bytes, and this server's frames carry {limit}"
-        last = isinstance(session.answer, ErrorReply) and session.answer.ends_session
-        session.answer = refusals.unsendable(why, last=last)
-        return None
+        last = isinstance(answer, ErrorReply) and answer.ends_session
+        session.answer = instead = refusals.unsendable(why, last=last)
+        return self.codec.encode((session.id, session.seq, *lay_out(instead)))
 
     def _encode_notice(self, entry: Entry) -> bytes:
         try:
@@ -105,9 +103,3 @@ class ServerConnection:
         session, seq, kind, _ = entry  # an end, or an echo, with an impossible payload
         reply = refusals.unsendable("it does not fit", last=kind == Kind.GONE)
         return self.codec.encode((session, seq, *lay_out(reply)))
-
-
-def _answer_entry(session: HostedSession) -> Entry:
-    assert session.answer is not None
-    kind, payload = lay_out(session.answer)
-    return session.id, session.seq, kind, payload
