@@ -32,7 +32,8 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
     lane's next reset runs on a healthy server.
 
     Args:
-        base_url: The server, or several over which lanes are spread.
+        base_url: The server, or several; lanes are spread over all, and over those that these name as their
+            siblings (``serve --workers``).
         num_envs: How many lanes, each with a session of its own.
         provider: Starts the server instead; stopped by `close`.
         server: The environment's ASGI app as an import string. With neither ``base_url`` nor ``provider``
@@ -40,6 +41,8 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         token: Bearer token for ``base_url``.
         image: The environment's container image, for providers that run containers.
         extra: Extra of ``openenv-gym`` that installs ``server``, for the error when it is missing.
+        workers: How many processes run that local server, so that environments which compute use as many
+            cores.
         autoreset_mode: NEXT_STEP (default; RLlib's), SAME_STEP (SB3's) or DISABLED (TorchRL's).
         max_episode_steps: Truncate an episode after so many steps.
         task_sampler: ``(lane, rng) -> options`` for every reset of a lane that is given none, so for
@@ -71,6 +74,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         token: str | None = None,
         image: str | None = None,
         extra: str | None = None,
+        workers: int = 1,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         max_episode_steps: int | None = None,
         task_sampler: TaskSampler | None = None,
@@ -88,7 +92,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         if num_envs < 1:
             raise UsageError(f"num_envs={num_envs}: a vector environment has at least one lane")
         self._engine = LaneEngine(
-            find_servers(base_url, provider, server, token=token, image=image, extra=extra),
+            find_servers(base_url, provider, server, token=token, image=image, extra=extra, workers=workers),
             num_envs,
             autoreset_mode=AutoresetMode(autoreset_mode),
             max_episode_steps=max_episode_steps,

@@ -36,6 +36,7 @@ def find_servers(
     token: str | None = None,
     image: str | None = None,
     extra: str | None = None,
+    workers: int = 1,
 ) -> Servers:
     """Apply the one rule: ``base_url`` (one or several), else ``provider``, else the embedded default.
 
@@ -46,6 +47,7 @@ def find_servers(
         token: Bearer token for ``base_url``.
         image: The environment's container image, for providers that run containers.
         extra: The extra of ``openenv-gym`` that installs ``server``.
+        workers: Processes of the embedded default.
 
     Raises:
         UsageError: Both or none were given.
@@ -54,6 +56,11 @@ def find_servers(
     """
     if base_url is not None and provider is not None:
         raise UsageError("give either base_url= or provider=, not both")
+    if workers != 1 and (base_url is not None or provider is not None):
+        raise UsageError(
+            "workers= is for a server started by default: give it to the provider, as in "
+            "ProcessProvider(workers=2), or start the server with `openenv-gym serve ENV --workers N`"
+        )
     if base_url is not None:
         urls = [base_url] if isinstance(base_url, str) else list(base_url)
         if not urls:
@@ -73,7 +80,7 @@ def find_servers(
     _require_package(server, extra)
     from openenv_gym.providers import embedded
 
-    lease = embedded.acquire(spec)
+    lease = embedded.acquire(spec, workers)
     return Servers((lease.endpoint,), lease.release)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from openenv_gym.providers.endpoint import Endpoint
 
@@ -18,13 +18,15 @@ class Site:
 
     Attributes:
         endpoint: The server.
+        is_given: The user named it; else another server did.
         sessions: How many sessions of ours it runs.
         failures: Openings that failed since one worked.
         retry_at: When it may be asked again, on the balancer's clock.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, *, is_given: bool = True) -> None:
         self.endpoint = endpoint
+        self.is_given = is_given
         self.sessions = 0
         self.failures = 0
         self.retry_at = 0.0
@@ -34,13 +36,15 @@ class Balancer:
     """Spreads sessions over servers, with a growing pause after each failure.
 
     The server with the fewest sessions comes first, or the one where they are the smallest part of its room
-    once all have told it.
+    once all have told it; one that has no room comes last.
 
     Args:
         endpoints: At least one.
         clock: Tells the time in seconds.
         jitter: Gives numbers in [0, 1), so that many clients do not come back at the same moment.
-        room: Tells a server's slots that are free or ours; ``None`` when it has not said.
+
+    Attributes:
+        sites: The servers; may be added to, and taken from as long as one without sessions is taken.
     """
 
     def __init__(
@@ -48,36 +52,35 @@ class Balancer:
         endpoints: Sequence[Endpoint],
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
-        room: Callable[[Endpoint], int | None] = lambda _: None,
     ) -> None:
         self.sites = [Site(endpoint) for endpoint in endpoints]
         self._clock = clock
         self._jitter = jitter
-        self._room = room
 
-    def acquire(self) -> tuple[Site, float]:
+    def ready(self) -> list[Site]:
+        """List the sites that may be asked now."""
+        now = self._clock()
+        return [site for site in self.sites if site.retry_at <= now]
+
+    def acquire(self, rooms: Mapping[Site, int | None] | None = None) -> tuple[Site, float]:
         """Choose a site for one session and count it there.
+
+        Args:
+            rooms: The sites to prefer, with the slots that are free or ours at each; ``None`` for one that
+                does not tell.
 
         Returns:
             The site, and the seconds to wait before asking it (0.0: now).
         """
-        now = self._clock()
-        ready = [site for site in self.sites if site.retry_at <= now]
+        ready = self.ready()
+        known = {site: rooms[site] for site in ready if site in rooms} if rooms else {}
         if ready:
-            site, pause = self._emptiest(ready), 0.0
+            site, pause = _emptiest(known or dict.fromkeys(ready)), 0.0
         else:
             site = min(self.sites, key=lambda one: one.retry_at)
-            pause = (site.retry_at - now) * (1.0 + self._jitter())
+            pause = (site.retry_at - self._clock()) * (1.0 + self._jitter())
         site.sessions += 1
         return site, pause
-
-    def _emptiest(self, sites: Sequence[Site]) -> Site:
-        rooms = [self._room(site.endpoint) for site in sites] if len(sites) > 1 else [None]
-        loads = [site.sessions / max(room or 0, 0.5) for site, room in zip(sites, rooms, strict=True)]
-        if None in rooms:
-            loads = [0.0] * len(sites)
-        best = min(zip(sites, loads, strict=True), key=lambda one: (one[1], one[0].sessions, one[0].failures))
-        return best[0]
 
     def release(self, site: Site) -> None:
         """Take back one session's count: it ended, or never began."""
@@ -103,3 +106,15 @@ class Balancer:
         pause = min(longest, max(_FIRST_PAUSE * 2 ** min(site.failures, 10), retry_after or 0.0))
         site.failures += 1
         site.retry_at = now + pause
+
+
+def _emptiest(rooms: Mapping[Site, int | None]) -> Site:
+    told = None not in rooms.values()
+
+    def rank(site: Site) -> tuple[bool, float, int, int]:
+        room = rooms[site]
+        is_full = room is not None and site.sessions >= room
+        load = (site.sessions + 1) / room if told and room else 0.0
+        return is_full, load, site.sessions, site.failures
+
+    return min(rooms, key=rank)

@@ -58,6 +58,42 @@ class Channel(Protocol):
         ...
 
 
+class Visit(Protocol):
+    """A server that was reached. Until `leave`, its connection is kept open, even for no session.
+
+    What it tells is the latest that the server said; one that speaks OpenEnv's dialect says none of it.
+    """
+
+    @property
+    def room(self) -> int | None:
+        """Slots that are free or ours."""
+        ...
+
+    @property
+    def free(self) -> int | None:
+        """Slots that are free, those left out for which sessions of ours are being opened."""
+        ...
+
+    @property
+    def instance(self) -> str:
+        """Names this life of the server, and no other server's."""
+        ...
+
+    @property
+    def group(self) -> str:
+        """What the server has in common with its siblings alone; empty where it has none."""
+        ...
+
+    @property
+    def siblings(self) -> tuple[Endpoint, ...]:
+        """Further servers of the same environment, as far as they may be used (see `siblings.follow`)."""
+        ...
+
+    def leave(self) -> None:
+        """End the visit; to be called once."""
+        ...
+
+
 class Connector(Protocol):
     """Opens channels in one dialect."""
 
@@ -77,6 +113,14 @@ class Connector(Protocol):
         """
         ...
 
-    def room(self, endpoint: Endpoint) -> int | None:
-        """Slots of a server that are free or ours, when it last said so; ``None`` when it never did."""
+    async def visit(self, endpoint: Endpoint, timeout: float | None) -> Visit:
+        """Reach a server and learn what it says of itself before any session is opened.
+
+        Args:
+            endpoint: The server.
+            timeout: Seconds it may take.
+
+        Raises:
+            PeerError: It cannot be reached.
+        """
         ...

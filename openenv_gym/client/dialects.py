@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Literal, get_args
 
-from openenv_gym.client.channel import Channel, OnLost, OnReply
+from openenv_gym.client.channel import Channel, OnLost, OnReply, Visit
 from openenv_gym.client.dialling import Dial
 from openenv_gym.client.openenv_channel import OpenEnvChannel
+from openenv_gym.client.siblings import follow
 from openenv_gym.client.v1.connection import SharedConnection
+from openenv_gym.client.visits import SharedVisit, SilentVisit
 from openenv_gym.errors import NotSupportedError, ServerUnreachableError, UsageError
 from openenv_gym.providers.endpoint import Endpoint
 from openenv_gym.transport.interface import Transport
@@ -29,6 +32,7 @@ class _Agreement:
         negotiation: Runs while neither is known.
         waiting: How many await it.
         spare: The connection on which OpenEnv's dialect was found out, until a session takes it.
+        visitors: How many visits last.
     """
 
     def __init__(self) -> None:
@@ -37,6 +41,10 @@ class _Agreement:
         self.negotiation: asyncio.Task[None] | None = None
         self.waiting = 0
         self.spare: Transport | None = None
+        self.visitors = 0
+        self._farewell: asyncio.Task[None] | None = None
+        self._names: tuple[int | str, ...] = ()
+        self._siblings: tuple[Endpoint, ...] = ()
 
     @property
     def usable(self) -> SharedConnection | None:
@@ -54,6 +62,22 @@ class _Agreement:
             self.connection.retire_if_idle()
         if (spare := self.take_spare()) is not None:
             await spare.close()
+
+    def siblings(self, endpoint: Endpoint, names: tuple[int | str, ...]) -> tuple[Endpoint, ...]:
+        """Make endpoints of what the server calls its siblings; objections are logged once."""
+        if names != self._names:
+            self._names, self._siblings = names, follow(endpoint, names)
+        return self._siblings
+
+    def arrive(self) -> Callable[[], None]:
+        """Count a visitor; the last one to leave, by what is returned, takes an unused spare along."""
+        self.visitors += 1
+        return self._leave
+
+    def _leave(self) -> None:
+        self.visitors -= 1
+        if not self.visitors and (spare := self.take_spare()) is not None:
+            self._farewell = asyncio.get_running_loop().create_task(spare.close())
 
     def settle(self, negotiation: asyncio.Task[None]) -> None:
         """Let the next who asks negotiate anew, if this came to nothing."""
@@ -117,11 +141,17 @@ class DialectConnector:
         transport = agreement.take_spare() or await self._dial(endpoint, (), timeout)
         return OpenEnvChannel(transport, on_reply, on_lost)
 
-    def room(self, endpoint: Endpoint) -> int | None:
-        """Slots that a server has for us; see `Connector.room`."""
-        agreement = self._agreements.get(endpoint)
-        connection = agreement.usable if agreement is not None else None
-        return connection.room if connection is not None else None
+    async def visit(self, endpoint: Endpoint, timeout: float | None) -> Visit:
+        """Reach a server; see `Connector.visit`. Nothing is asked of one that speaks OpenEnv's dialect."""
+        if self._dialect == "openenv":
+            return SilentVisit()
+        agreement = self._agreement(endpoint)
+        while not agreement.speaks_openenv:
+            if (connection := agreement.usable) is not None:
+                await connection.visit(timeout)
+                return SharedVisit(connection, agreement.siblings(endpoint, connection.greeting.siblings))
+            await self._negotiate(agreement, endpoint, timeout)
+        return SilentVisit(agreement.arrive())
 
     def _agreement(self, endpoint: Endpoint) -> _Agreement:
         loop = asyncio.get_running_loop()

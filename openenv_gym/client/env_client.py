@@ -15,6 +15,7 @@ from openenv_gym.client.dialects import DEFAULT_OUTAGE_TIMEOUT, Dialect, Dialect
 from openenv_gym.client.dialling import WebSocketDial
 from openenv_gym.client.handle import UnstartedClient
 from openenv_gym.client.link import Link
+from openenv_gym.client.spilling import SpillingConnector
 from openenv_gym.errors import NotSupportedError, UsageError
 from openenv_gym.models import StepResult
 from openenv_gym.providers.endpoint import Endpoint, ServerSpec
@@ -51,7 +52,8 @@ class EnvClient(Generic[ActT, ObsT, StateT]):
     like.
 
     Args:
-        base_url: The server: ``http(s)://``, ``ws(s)://`` or ``host:port``, maybe with a path.
+        base_url: The server: ``http(s)://``, ``ws(s)://`` or ``host:port``, maybe with a path. When it is
+            full, a session goes to a sibling that it names (``serve --workers``), if one has room.
         connect_timeout_s: Seconds connecting may take.
         message_timeout_s: Seconds a reply may take; ``None`` waits forever.
         max_message_size_mb: Largest reply accepted, MiB.
@@ -120,15 +122,17 @@ class EnvClient(Generic[ActT, ObsT, StateT]):
             endpoint=Endpoint(parse_address(base_url).http, token) if base_url is not None else None,
             provider=provider,
             spec=spec,
-            connector=DialectConnector(
-                WebSocketDial(
-                    headers=headers,
-                    max_message_size=int(max_message_size_mb * 2**20),
-                    ping_interval=websocket_ping_interval_s,
-                    ping_timeout=websocket_ping_timeout_s,
-                ),
-                dialect,
-                outage_timeout=outage_timeout_s,
+            connector=SpillingConnector(
+                DialectConnector(
+                    WebSocketDial(
+                        headers=headers,
+                        max_message_size=int(max_message_size_mb * 2**20),
+                        ping_interval=websocket_ping_interval_s,
+                        ping_timeout=websocket_ping_timeout_s,
+                    ),
+                    dialect,
+                    outage_timeout=outage_timeout_s,
+                )
             ),
             connect_timeout=connect_timeout_s,
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from openenv_gym.client.balancer import Balancer, Site
 from openenv_gym.client.channel import Connector
 from openenv_gym.client.io_thread import Done
+from openenv_gym.client.scout import Scout
 from openenv_gym.client.session import RemoteSession
 from openenv_gym.errors import (
     CapacityError,
@@ -45,14 +46,22 @@ class Lane:
     Args:
         connector: Opens connections.
         balancer: Chooses among the servers; shared by the lanes of a pool.
+        scout: Finds them, and what room they have; likewise.
         connect_timeout: Seconds one attempt to connect may take.
         open_timeout: Seconds a reset without a timeout of its own may look for a server.
     """
 
     def __init__(
-        self, connector: Connector, balancer: Balancer, *, connect_timeout: float, open_timeout: float
+        self,
+        connector: Connector,
+        balancer: Balancer,
+        scout: Scout,
+        *,
+        connect_timeout: float,
+        open_timeout: float,
     ) -> None:
         self._session = RemoteSession(connector, balancer.sites[0].endpoint, connect_timeout=connect_timeout)
+        self._scout = scout
         self._balancer = balancer
         self._open_timeout = open_timeout
         self._site: Site | None = None
@@ -143,15 +152,18 @@ class Lane:
         if self._session.is_open:
             return
         self._leave()
-        site, pause = self._balancer.acquire()
-        self._site = site
-        if pause and search.last is None:
-            # However short its time, a search asks at least once before it says that no server is healthy.
-            pause = min(pause, max(0.0, search.until - asyncio.get_running_loop().time()) / 2)
-        if pause:
-            await asyncio.sleep(pause)
-        self._session.endpoint = site.endpoint
-        await self._session.connect()
+        with self._scout.party():
+            rooms = await self._scout.survey()
+            site, pause = self._balancer.acquire(rooms)
+            self._site = site
+            if pause and search.last is None:
+                # However short its time, a search asks once before it says that no server is healthy.
+                pause = min(pause, max(0.0, search.until - asyncio.get_running_loop().time()) / 2)
+            if pause:
+                await asyncio.sleep(pause)
+            await self._scout.visit(site)
+            self._session.endpoint = site.endpoint
+            await self._session.connect()
 
     def _blame(self, error: PeerError) -> None:
         if self._site is not None:

@@ -22,6 +22,7 @@ from openenv_gym.client.dialling import WebSocketDial
 from openenv_gym.client.inbox import Inbox, Result
 from openenv_gym.client.io_thread import io_thread
 from openenv_gym.client.lane import Lane
+from openenv_gym.client.scout import Scout
 from openenv_gym.errors import ClosedError, UsageError
 from openenv_gym.providers.endpoint import Endpoint
 from openenv_gym.wire.messages import Reply, Request
@@ -36,8 +37,8 @@ class SessionPool:
     lanes. A lane is busy from `submit` until its result is collected.
 
     Args:
-        endpoints: The servers; new sessions go to the one with the fewest, or the most room where servers
-            tell it, avoiding those that fail.
+        endpoints: The servers, to which those add themselves that they name (see `siblings`); new sessions
+            go to the one with the fewest, or the most room where servers tell it, avoiding those that fail.
         num_lanes: How many lanes.
         connect_timeout: Seconds one attempt to connect may take.
         open_timeout: Seconds a reset submitted with ``timeout=None`` may look for a server.
@@ -76,9 +77,10 @@ class SessionPool:
                 outage_timeout=outage_timeout,
                 share_arrays=share_arrays,
             )
-        balancer = Balancer(endpoints, room=connector.room)
+        balancer = Balancer(endpoints)
+        scout = Scout(connector, balancer, sessions=num_lanes, timeout=connect_timeout)
         self._lanes = [
-            Lane(connector, balancer, connect_timeout=connect_timeout, open_timeout=open_timeout)
+            Lane(connector, balancer, scout, connect_timeout=connect_timeout, open_timeout=open_timeout)
             for _ in range(num_lanes)
         ]
         self._io = io_thread()

@@ -17,7 +17,7 @@ from openenv_gym.providers.endpoint import Endpoint, ServerSpec
 from openenv_gym.providers.process import ProcessProvider
 
 _lock = threading.Lock()
-_shared: dict[ServerSpec, _Shared] = {}
+_shared: dict[tuple[ServerSpec, int], _Shared] = {}
 
 
 class Lease:
@@ -46,9 +46,10 @@ class Lease:
 class _Shared:
     """One server and how many use it or wait for its start."""
 
-    def __init__(self, spec: ServerSpec) -> None:
+    def __init__(self, spec: ServerSpec, workers: int) -> None:
         self.spec = spec
-        self.provider = ProcessProvider()
+        self.key = spec, workers
+        self.provider = ProcessProvider(workers=workers)
         self.endpoint: Future[Endpoint] = Future()
         self.users = 0
 
@@ -58,20 +59,25 @@ class _Shared:
         return self.endpoint.done() and not self.provider.running
 
 
-def acquire(spec: ServerSpec) -> Lease:
+def acquire(spec: ServerSpec, workers: int = 1) -> Lease:
     """Lease the server for ``spec``, starting it if it does not run (or died, or failed to start before).
 
-    Callers who ask for the same spec at once wait for one start and share its outcome. The server's
-    environment variables are this process's at the time of the start.
+    Callers who ask for the same at once wait for one start and share its outcome. The server's environment
+    variables are this process's at the time of the start.
+
+    Args:
+        spec: What it serves.
+        workers: How many processes serve it; see `ProcessProvider`. Another number is another server.
 
     Raises:
         StartupError: It died or was not ready in time.
     """
     with _lock:
-        shared = _shared.get(spec)
+        shared = _shared.get((spec, workers))
         first = shared is None or shared.dead
         if shared is None or first:
-            shared = _shared[spec] = _Shared(spec)
+            shared = _Shared(spec, workers)
+            _shared[shared.key] = shared
         shared.users += 1
     try:
         if first:
@@ -99,8 +105,8 @@ def _give_back(shared: _Shared) -> None:
     with _lock:
         shared.users -= 1
         last = shared.users == 0
-        if last and _shared.get(shared.spec) is shared:
-            del _shared[shared.spec]
+        if last and _shared.get(shared.key) is shared:
+            del _shared[shared.key]
     if last:
         shared.provider.stop()
 

@@ -42,23 +42,33 @@ class ProcessProvider(Provider):
         command: Runs this program instead of ``ServerSpec.app``. One argument contains ``{fd}``, the number
             of an inherited listening socket, as in ``uvicorn --fd {fd}``; or ``{port}``, a port of 127.0.0.1
             that was free a moment ago (prefer ``{fd}``). It must answer ``GET /health`` with 200.
+        workers: How many servers run ``ServerSpec.app``, each in a process of its own on a port of its own:
+            clients find all of them by the one endpoint. Each has the capacity of one.
     """
 
     def __init__(
-        self, *, ready_timeout: float = 30.0, stop_grace: float = 10.0, command: Sequence[str] | None = None
+        self,
+        *,
+        ready_timeout: float = 30.0,
+        stop_grace: float = 10.0,
+        command: Sequence[str] | None = None,
+        workers: int = 1,
     ) -> None:
         self._ready_timeout = ready_timeout
         self._stop_grace = stop_grace
         self._command = None if command is None else tuple(command)
         if not any("{fd}" in word or "{port}" in word for word in self._command or ("{fd}",)):
             raise UsageError("command= must say where to listen: put {fd} or {port} into one argument")
+        if workers < 1 or (workers > 1 and command is not None):
+            raise UsageError("workers= is at least 1, and not for a command=, which starts what it likes")
+        self._workers = workers
         self._token = secrets.token_urlsafe(32)
         self._server: GuardedProcess | None = None
         self._started = False
         self._stopped = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _configured, (self._ready_timeout, self._stop_grace, self._command)
+        return _configured, (self._ready_timeout, self._stop_grace, self._command, self._workers)
 
     @property
     def running(self) -> bool:
@@ -101,7 +111,8 @@ class ProcessProvider(Provider):
         if spec.app is None:
             raise NotSupportedError("ProcessProvider runs programs: it needs ServerSpec.app, not an image")
         # -P: the import path is handed over in PYTHONPATH and is not to grow by the working directory.
-        return (sys.executable, "-P", "-m", "openenv_gym.server.serve", spec.app, "--fd", "{fd}")
+        serve = (sys.executable, "-P", "-m", "openenv_gym.server.serve", spec.app, "--fd", "{fd}")
+        return serve if self._workers == 1 else (*serve, "--workers", str(self._workers))
 
     def _refuse_if_stopped(self) -> None:
         if self._stopped:
@@ -141,8 +152,12 @@ class ProcessProvider(Provider):
         raise StartupError(f"the {name} {verdict}", _tail(self.logs()))
 
 
-def _configured(ready_timeout: float, stop_grace: float, command: tuple[str, ...] | None) -> ProcessProvider:
-    return ProcessProvider(ready_timeout=ready_timeout, stop_grace=stop_grace, command=command)
+def _configured(
+    ready_timeout: float, stop_grace: float, command: tuple[str, ...] | None, workers: int
+) -> ProcessProvider:
+    return ProcessProvider(
+        ready_timeout=ready_timeout, stop_grace=stop_grace, command=command, workers=workers
+    )
 
 
 def _environ(spec: ServerSpec, token: str, *, imports: bool) -> dict[str, str]:

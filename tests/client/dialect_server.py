@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed as WebSocketClosed
 
 from openenv_gym.client.channel import OnLost, OnReply
 from openenv_gym.client.openenv_channel import OpenEnvChannel
+from openenv_gym.client.visits import SilentVisit
 from openenv_gym.errors import ServerUnreachableError
 from openenv_gym.providers.endpoint import Endpoint
 from openenv_gym.transport.interface import ConnectionClosed
@@ -177,8 +178,8 @@ class MemoryConnector:
         task.add_done_callback(self._serving.discard)
         return OpenEnvChannel(ours, on_reply, on_lost)
 
-    def room(self, endpoint: Endpoint) -> int | None:
-        return None
+    async def visit(self, endpoint: Endpoint, timeout: float | None) -> SilentVisit:
+        return SilentVisit()
 
 
 class _SocketPeer:

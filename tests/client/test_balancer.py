@@ -98,20 +98,36 @@ def test_jitter_only_lengthens_a_pause(clock: Clock) -> None:
     assert one.acquire()[1] == pytest.approx(0.15)
 
 
-def test_servers_that_tell_their_room_are_filled_in_proportion() -> None:
-    room = {"a": 10, "b": 30}
-    balancer = Balancer([Endpoint("a"), Endpoint("b")], room=lambda endpoint: room[endpoint.base_url])
-    for _ in range(20):
-        balancer.acquire()
-    assert [site.sessions for site in balancer.sites] == [5, 15]
-    room["b"] = 0
-    assert balancer.acquire()[0].endpoint.base_url == "a"
+def filled(one: Balancer, rooms: dict[str, int | None], sessions: int) -> list[int]:
+    """Place sessions by what the servers told; how many each has then."""
+    told = {site: rooms[site.endpoint.base_url] for site in one.sites if site.endpoint.base_url in rooms}
+    for _ in range(sessions):
+        assert one.acquire(told)[1] == 0.0
+    return [site.sessions for site in one.sites]
 
 
-def test_without_every_servers_word_the_number_of_sessions_decides() -> None:
-    balancer = Balancer(
-        [Endpoint("a"), Endpoint("b")], room=lambda endpoint: 99 if endpoint.base_url == "a" else None
-    )
-    for _ in range(6):
-        balancer.acquire()
-    assert [site.sessions for site in balancer.sites] == [3, 3]
+def test_servers_that_tell_their_room_are_filled_in_proportion(clock: Clock) -> None:
+    one = balancer(clock, "a", "b")
+    assert filled(one, {"a": 10, "b": 30}, 20) == [5, 15]
+    assert filled(one, {"a": 10, "b": 0}, 1) == [6, 15]
+
+
+def test_a_full_server_gets_nothing_while_another_has_room(clock: Clock) -> None:
+    assert filled(balancer(clock, "a", "b", "c"), {"a": 0, "b": 2, "c": 3}, 5) == [0, 2, 3]
+    assert filled(balancer(clock, "a", "b"), {"a": 0, "b": None}, 5) == [0, 5]
+
+
+def test_where_all_are_full_the_rest_wait_where_most_slots_are(clock: Clock) -> None:
+    assert filled(balancer(clock, "a", "b"), {"a": 1, "b": 3}, 8) == [2, 6]
+    assert filled(balancer(clock, "a", "b"), {"a": 0, "b": 0}, 4) == [2, 2]
+
+
+def test_who_has_not_answered_gets_nothing_while_others_have(clock: Clock) -> None:
+    assert filled(balancer(clock, "a", "b", "c"), {"a": None, "c": 9}, 6) == [3, 0, 3]
+    assert filled(balancer(clock, "a", "b"), {}, 6) == [3, 3]
+
+
+def test_who_failed_gets_nothing_whatever_room_it_told(clock: Clock) -> None:
+    one = balancer(clock, "a", "b")
+    one.failed(one.sites[0])
+    assert filled(one, {"a": 99}, 3) == [0, 3]

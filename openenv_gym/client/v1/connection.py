@@ -20,6 +20,7 @@ from openenv_gym.wire.messages import Request
 from openenv_gym.wire.v1.client_events import Closed, Draining, Event, Gone, Greeted, Opened, Replied
 from openenv_gym.wire.v1.client_machine import ClientMachine
 from openenv_gym.wire.v1.codecs import Codec, Frame, JsonCodec
+from openenv_gym.wire.v1.entries import Greeting
 
 _GOODBYE_TIMEOUT = 3.0  # seconds a server may take to close an environment before we stop waiting
 _OPEN_TIMEOUT = 300.0  # seconds, for an open without a limit of its own
@@ -67,7 +68,7 @@ class SharedConnection:
         self._turn_is_due = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
-        self._guests = 0  # opens under way
+        self._guests = 0  # visits, and opens under way
         self._used = False
         self._is_draining = False
         self._retired = False
@@ -77,6 +78,36 @@ class SharedConnection:
     def is_usable(self) -> bool:
         """Whether sessions may still be opened here; if not, it is over or about to be."""
         return not self._retired
+
+    @property
+    def greeting(self) -> Greeting:
+        """What the server said when last connected to; only after a `visit` or `open`."""
+        assert self._machine.greeting is not None
+        return self._machine.greeting
+
+    @property
+    def free(self) -> int | None:
+        """Slots that were free when the server last spoke of it, those of sessions opened since left out."""
+        return None if self.room is None else max(0, self.room - len(self._channels))
+
+    async def visit(self, timeout: float | None) -> None:
+        """Wait for the server's greeting; the connection then stays, until `end_visit`, without sessions too.
+
+        Raises:
+            PeerError: It does not come.
+        """
+        self._guests += 1
+        self._used = True
+        try:
+            await self._wait_for_greeting(timeout)
+        except BaseException:
+            self.end_visit()
+            raise
+
+    def end_visit(self) -> None:
+        """Let the connection end if it carries nothing."""
+        self._guests -= 1
+        self._turn_soon()
 
     # --- sessions --------------------------------------------------------------------------------------
 

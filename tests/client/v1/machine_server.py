@@ -11,6 +11,7 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from openenv_gym.errors import ServerUnreachableError
 from openenv_gym.providers.endpoint import Endpoint
@@ -55,7 +56,7 @@ class MachineServer:
         babbles: Connections carry nonsense after the greeting.
     """
 
-    def __init__(self, *, capacity: int = 1000, speaks: Sequence[str] | None = None, **terms: float) -> None:
+    def __init__(self, *, capacity: int = 1000, speaks: Sequence[str] | None = None, **terms: Any) -> None:
         self._capacity = capacity
         self._terms = terms
         self._speaks = speaks
@@ -71,7 +72,7 @@ class MachineServer:
         """Begin a life without any session."""
         self._steps: dict[str, int] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        terms = ServerTerms(f"instance-{next(_instances)}", self._capacity, **self._terms)  # type: ignore[arg-type]
+        terms = ServerTerms(f"instance-{next(_instances)}", self._capacity, **self._terms)
         self.machine = ServerMachine(terms)
 
     @property
