@@ -243,6 +243,9 @@ def test_what_cannot_run_is_refused_before_anything_starts():
         ProcessProvider().start(ServerSpec(image="echo-env:latest"))
     with pytest.raises(UsageError, match=r"\{fd\} or \{port\}"):
         ProcessProvider(command=[sys.executable, "-m", "http.server"])
+    for options in ({"workers": 0}, {"workers": 2, "command": ["run", "{fd}"]}):
+        with pytest.raises(UsageError, match="workers="):
+            ProcessProvider(**options)
 
 
 def test_equal_specs_are_equal_keys():

@@ -1,0 +1,37 @@
+"""An environment that tells which process it runs in."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from openenv_gym.models import Action, Observation, State
+from openenv_gym.server import Environment, create_app
+
+
+class Wait(Action):
+    pass
+
+
+class Whereabouts(Observation):
+    pid: int = 0
+
+
+class Stationary(Environment[Wait, Whereabouts, State]):
+    SUPPORTS_CONCURRENT_SESSIONS = True
+    EXECUTION = "inline"
+
+    def reset(self, seed: int | None = None, episode_id: str | None = None, **kwargs: Any) -> Whereabouts:
+        self._state = State(episode_id=episode_id)
+        return Whereabouts(pid=os.getpid())
+
+    def step(self, action: Wait, timeout_s: float | None = None, **kwargs: Any) -> Whereabouts:
+        self._state.step_count += 1
+        return Whereabouts(pid=os.getpid())
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+
+app = create_app(Stationary, Wait, Whereabouts)
