@@ -17,6 +17,7 @@
     |   |-- CapacityError           every session slot is taken; try later
     |   |-- SessionLostError        the episode is gone: reset() starts a new one (also ConnectionError)
     |   |   `-- StepTimeoutError    ... because no answer came in time (also TimeoutError)
+    |   |-- SnapshotLostError       the server keeps this snapshot no longer; the session lives
     |   |-- NoHealthyServerError    no server could take the session within the deadline
     |   `-- ProviderError           a server could not be started
     |       `-- StartupError        ... it died or never became ready; carries its last log lines
@@ -119,6 +120,14 @@ class SessionLostError(PeerError, ConnectionError):
 
 class StepTimeoutError(SessionLostError, TimeoutError):
     """No reply came in time. Whether the call ran is unknown, so the session is given up."""
+
+
+class SnapshotLostError(PeerError):
+    """The session keeps no such snapshot: it was dropped for newer ones, or belongs to another session.
+
+    The session itself goes on. A server keeps a few snapshots a session, and drops the one that was not used
+    for the longest time.
+    """
 
 
 class NoHealthyServerError(PeerError):

@@ -139,6 +139,7 @@ def _compose(definition: EnvironmentDefinition, settings: ServerSettings, mode: 
             settings=settings,
             environment_name=definition.name,
             lenient=definition.lenient,
+            features=definition.features,
         )
     )
 

@@ -19,7 +19,7 @@ from openenv_gym.errors import ConcurrencyConfigurationError, UsageError
 from openenv_gym.models import State
 from openenv_gym.server.environment import Environment
 from openenv_gym.server.outcomes import OutcomeReader
-from openenv_gym.server.signatures import Methods, has_async_methods, read_methods
+from openenv_gym.server.signatures import Methods, has_async_methods, offers_snapshots, read_methods
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +85,7 @@ class EnvironmentDefinition:
         shared_instance: Whether all sessions, one after another, get the same instance. It is never closed by
             a session; `close` closes it.
         methods: Which methods to call, and what ``reset`` accepts.
+        offers_snapshots: Whether it has ``snapshot()`` and ``restore(state)``.
         tool_actions: For OpenEnv's tool environments: the models that an action's ``type`` chooses from.
         import_paths: The definition by names; only where ``execution`` is ``process``.
     """
@@ -101,6 +102,7 @@ class EnvironmentDefinition:
     lenient: bool
     shared_instance: bool
     methods: Methods
+    offers_snapshots: bool
     tool_actions: Mapping[str, type[BaseModel]]
     import_paths: ImportPaths | None = None
 
@@ -122,6 +124,13 @@ class EnvironmentDefinition:
     def is_async(self) -> bool:
         """Whether ``reset`` or ``step`` is a coroutine function."""
         return self.methods.reset_is_async or self.methods.step_is_async
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Of ``snapshot`` (with ``restore``) and ``fork``, what a client can ask for."""
+        if not self.offers_snapshots:
+            return ()
+        return ("snapshot", "fork") if self.capacity > 1 else ("snapshot",)
 
     def close(self) -> None:
         """Close the shared instance, if there is one; call it once, when the server stops."""
@@ -190,6 +199,7 @@ def define(
         lenient=bool(getattr(cls, "LENIENT", False)) or not issubclass(cls, Environment),
         shared_instance=shared,
         methods=read_methods(cls, prefer_async=where is not Execution.THREAD),
+        offers_snapshots=offers_snapshots(cls),
         tool_actions=_tool_actions(action_cls),
     )
     if where is Execution.PROCESS:

@@ -77,6 +77,30 @@ class TaskProvider(Protocol):
         """Describe the tasks of ``[start, stop)``, with the bounds of a Python slice."""
 
 
+class Restorable(Protocol):
+    """Optional snapshots: an environment that has these methods offers them, and forks.
+
+    No inheritance is needed; each method may be sync or async. A fork is a fresh instance whose ``restore``
+    gets another's snapshot, so a snapshot holds all that the next steps depend on: episode id and counters,
+    whether the episode is over, random generators. After it, equal actions give equal observations.
+
+    A snapshot is restored any number of times, by several instances at once, on other threads; nobody may
+    change it. A session keeps a few (`ServerSettings.max_snapshots`), and they go with it. Under
+    ``EXECUTION = "process"`` they travel by `pickle` between the workers of a session and its forks, as bytes
+    that the server never unpacks, and must hold everything themselves. Elsewhere the server keeps the object
+    as it is; what it holds besides memory it frees when it is collected (`weakref.finalize`).
+    """
+
+    def snapshot(self) -> Any:
+        """Copy the state."""
+
+    def restore(self, state: Any) -> None:
+        """Take on a state that ``snapshot`` returned, here or in another instance.
+
+        Where it raises, the session needs a ``reset``, or another ``restore``.
+        """
+
+
 class Transform(ABC, Generic[ObsT]):
     """A change to observations: a reward, a metric, a filter. `Environment._apply_transform` calls it."""
 

@@ -10,6 +10,7 @@ import asyncio
 import functools
 import inspect
 import logging
+import pickle
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,7 @@ from openenv_gym.wire.messages import (
     Reason,
     Reply,
     Request,
+    RestoredReply,
     StateReply,
 )
 
@@ -64,8 +66,17 @@ class Answer:
     value: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What ``snapshot()`` returned; from a host with ``pickles``, as bytes."""
+
+    state: Any
+
+
 Job = Request | Question
+HostReply = Reply | Answer | Snapshot
 _RESET, _STEP, _STATE, _MCP = Op.RESET, Op.STEP, Op.STATE, Op.MCP  # an enum's members are slow to look up
+_SNAPSHOT, _RESTORE = Op.SNAPSHOT, Op.RESTORE
 Offload = Callable[[Callable[[], Any]], Awaitable[Any]]
 _Call = Callable[[], Any]
 _READY = (ErrorReply, McpReply)
@@ -78,11 +89,16 @@ class EnvironmentHost:
         definition: The environment.
         offload: How the async twins run a ``reset`` or ``step`` that is not a coroutine function, so that it
             does not hold up the loop; ``None`` calls it directly.
+        pickles: Whether snapshots leave and come as bytes. Only in a worker process: what one of them packed
+            there, unpacks in another that its session forks to, and never in the server.
     """
 
-    def __init__(self, definition: EnvironmentDefinition, offload: Offload | None = None) -> None:
+    def __init__(
+        self, definition: EnvironmentDefinition, offload: Offload | None = None, *, pickles: bool = False
+    ) -> None:
         self.definition = definition
         self._offload = offload
+        self._pickles = pickles
         self._env: Any = None
         self._validate_action = definition.validate_action
         self._read_outcome = definition.outcomes.read
@@ -97,7 +113,7 @@ class EnvironmentHost:
             return self._not_made(error)
         return None
 
-    def handle(self, job: Job, timeout: float | None = None) -> Reply | Answer:
+    def handle(self, job: Job, timeout: float | None = None) -> HostReply:
         """Run one job.
 
         Args:
@@ -145,7 +161,7 @@ class EnvironmentHost:
         """Make the environment on the running loop."""
         return self.open()
 
-    async def handle_async(self, job: Job, timeout: float | None = None) -> Reply | Answer:
+    async def handle_async(self, job: Job, timeout: float | None = None) -> HostReply:
         """Run one job; raises nothing but ``CancelledError``, when the task is cancelled from outside."""
         try:
             call = self._call_for(job, timeout)
@@ -193,6 +209,11 @@ class EnvironmentHost:
             return self._read_state
         if op is _MCP:
             return self._mcp_call(job.payload)
+        if op is _SNAPSHOT:
+            snapshot: _Call = self._env.snapshot
+            return snapshot
+        if op is _RESTORE:
+            return self._restore_call(job.payload["state"])
         return ErrorReply(ErrorCode.UNKNOWN_TYPE, f"an environment does not handle {job.op}")
 
     def _step_call(self, payload: dict[str, Any], timeout: float | None) -> _Call | ErrorReply:
@@ -238,6 +259,9 @@ class EnvironmentHost:
         error = {"code": -32601, "message": message}  # JSON-RPC 2.0: method not found
         return McpReply({"jsonrpc": "2.0", "id": payload.get("id"), "error": error})
 
+    def _restore_call(self, state: Any) -> _Call:
+        return functools.partial(self._env.restore, pickle.loads(state) if self._pickles else state)
+
     def _question_call(self, question: Question) -> _Call | ErrorReply:
         method = getattr(self._env, question.method, None) if question.method in QUESTIONS else None
         if method is None:
@@ -250,9 +274,14 @@ class EnvironmentHost:
         methods = self.definition.methods
         if isinstance(job, Question):
             return False
-        if job.op is Op.STEP:
-            return not methods.step_is_async
-        return job.op is Op.RESET and not methods.reset_is_async
+        match job.op:
+            case Op.STEP:
+                return not methods.step_is_async
+            case Op.RESET:
+                return not methods.reset_is_async
+            case Op.SNAPSHOT | Op.RESTORE:
+                return not inspect.iscoroutinefunction(getattr(self._env, job.op))
+        return False
 
     def _closer(self, env: Any) -> Callable[[], Any] | None:
         if env is None or self.definition.shared_instance:
@@ -262,7 +291,7 @@ class EnvironmentHost:
 
     # --- results -> replies
 
-    def _reply_to(self, job: Job, result: Any) -> Reply | Answer:
+    def _reply_to(self, job: Job, result: Any) -> HostReply:
         if isinstance(job, Question):
             refuse_awaitable(job.method, result)
             return Answer(plain(result))
@@ -274,6 +303,12 @@ class EnvironmentHost:
             return _with_dropped(outcome, self.definition.methods.reset_options.dropped(job.payload))
         if op is _STATE:
             return StateReply(_state_values(result))
+        if op is _SNAPSHOT:
+            refuse_awaitable("snapshot", result)
+            return Snapshot(pickle.dumps(result, pickle.HIGHEST_PROTOCOL) if self._pickles else result)
+        if op is _RESTORE:
+            refuse_awaitable("restore", result)
+            return RestoredReply()
         refuse_awaitable("handle_mcp", result)
         return McpReply(_as_dict("handle_mcp()", plain(result)))
 

@@ -21,6 +21,7 @@ from openenv_gym.server.mcp import McpService
 from openenv_gym.server.session import Session, SessionKind
 from openenv_gym.server.sessions import RETRY_AFTER, SessionRefused, SessionTable
 from openenv_gym.server.settings import ServerSettings
+from openenv_gym.server.snapshots import Kept
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, McpReply, Op, Reason, Reply, Request
 from openenv_gym.wire.v1.codecs import Codec, Frame
 from openenv_gym.wire.v1.entries import Call
@@ -30,8 +31,8 @@ from openenv_gym.wire.v1.server_terms import ServerTerms
 
 logger = logging.getLogger(__name__)
 
-_OPS = {Call.RESET: Op.RESET, Call.STEP: Op.STEP, Call.STATE: Op.STATE, Call.MCP: Op.MCP}
-_MCP = Op.MCP
+_OPS = {call: Op(call.value) for call in Call}
+_MCP, _SNAPSHOT, _RESTORE = Op.MCP, Op.SNAPSHOT, Op.RESTORE
 _SLICE = 0.001  # seconds of calls on this loop, after which what is ready is sent and others have a turn
 
 
@@ -56,12 +57,12 @@ class Multiplexer:
     ) -> None:
         self._table = table
         self._mcp = mcp
-        self._machine = ServerMachine(_terms(table.capacity, settings))
+        self._machine = ServerMachine(_terms(table, settings))
         self._loop = asyncio.get_running_loop()
         self._writers: dict[int, Callable[[], None]] = {}
         self._sessions: dict[str, Session] = {}  # those that the machine has not asked to close
         self._opening: dict[str, asyncio.Task[None]] = {}
-        self._mcp_calls: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()  # calls that few make
         self._calls: deque[tuple[Session, Request, float]] = deque()  # immediate ones
         self._continued = False
         self._turn_is_due = False
@@ -167,17 +168,24 @@ class Multiplexer:
         if session is None:
             return  # it was ended in the same turn, and nobody waits for the answer
         request = Request(_OPS[effect.call], effect.payload)
-        if request.op is _MCP:
-            task = self._loop.create_task(self._answer_mcp(session, request, effect.timeout))
-            self._mcp_calls.add(task)
-            task.add_done_callback(self._mcp_calls.discard)
+        op = request.op
+        if op is _MCP or op is _SNAPSHOT or op is _RESTORE:
+            task = self._loop.create_task(self._answer(session, request, effect.timeout))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         elif session.immediate:
             self._calls.append((session, request, effect.timeout))
         else:
             self._table.start(session, request, effect.timeout, self._call_ended)
 
-    async def _answer_mcp(self, session: Session, request: Request, timeout: float) -> None:
-        self._call_ended(session, McpReply(await self._mcp.answer(request.payload, session, timeout)))
+    async def _answer(self, session: Session, request: Request, timeout: float) -> None:
+        """Run one of the calls that few make."""
+        reply: Reply
+        if request.op is _MCP:
+            reply = McpReply(await self._mcp.answer(request.payload, session, timeout))
+        else:
+            reply = await self._table.call(session, request, timeout)
+        self._call_ended(session, reply)
 
     def _call_ended(self, session: Session, reply: Reply) -> None:
         """Take a reply; those of many calls that end together share a turn."""
@@ -202,17 +210,31 @@ class Multiplexer:
 
     def _open(self, effect: OpenSession) -> None:
         try:
+            origin = self._find_origin(effect)
             session = self._table.begin(effect.session, SessionKind.MULTIPLEXED)
         except SessionRefused as refused:
             self._machine.open_failed(self._loop.time(), effect.session, refused.reply)
             return
         self._sessions[session.id] = session
-        self._opening[session.id] = self._loop.create_task(self._construct(session, effect.timeout))
+        opening = self._construct(session, effect.timeout, origin)
+        self._opening[session.id] = self._loop.create_task(opening)
 
-    async def _construct(self, session: Session, timeout: float) -> None:
+    def _find_origin(self, effect: OpenSession) -> Kept | None:
+        """Find the snapshot that a session is forked from, if it is; raises `SessionRefused`."""
+        if effect.parent is None:
+            return None
+        parent = self._sessions.get(effect.parent)
+        if parent is None:  # it was to be opened in the same turn, and was refused
+            raise SessionRefused(_ended())
+        origin = parent.snapshots.find(effect.snapshot)
+        if origin is None:
+            raise SessionRefused(parent.snapshots.missing(ErrorCode.SESSION_ERROR))
+        return origin
+
+    async def _construct(self, session: Session, timeout: float, origin: Kept | None) -> None:
         failure: ErrorReply | None = None
         try:
-            await self._table.construct(session, timeout)
+            await self._table.construct(session, timeout, origin)
         except SessionRefused as refused:
             failure = refused.reply
         except Exception as error:  # ours: executors report the environment's own
@@ -262,10 +284,10 @@ class Multiplexer:
         self._turn()
 
 
-def _terms(capacity: int, settings: ServerSettings) -> ServerTerms:
+def _terms(table: SessionTable, settings: ServerSettings) -> ServerTerms:
     return ServerTerms(
         instance=secrets.token_urlsafe(16),
-        capacity=capacity,
+        capacity=table.capacity,
         lease=settings.lease,
         step_timeout=settings.step_timeout,
         open_timeout=settings.open_timeout,
@@ -274,6 +296,7 @@ def _terms(capacity: int, settings: ServerSettings) -> ServerTerms:
         retry_after=RETRY_AFTER,
         max_frame_bytes=settings.max_frame_bytes,
         window_bytes=settings.max_frame_bytes,
+        features=table.features,
         siblings=settings.siblings,
         group=settings.group,
     )

@@ -9,15 +9,20 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
 
+from openenv_gym.errors import EnvironmentFailedError
 from openenv_gym.server.executors import Executor
-from openenv_gym.server.host import Answer
-from openenv_gym.wire.messages import ErrorCode, ErrorReply, Op, Reason, Reply, Request
+from openenv_gym.server.host import Answer, HostReply, Snapshot
+from openenv_gym.server.snapshots import Kept, SnapshotShelf
+from openenv_gym.wire.messages import ErrorCode, ErrorReply, Op, Reason, Reply, Request, SnapshotReply
 from openenv_gym.wire.server_session import ServerSession, Stage
 
 logger = logging.getLogger(__name__)
 
 
 _CLOSED = Stage.CLOSED  # looked up once: every step asks
+
+SNAPSHOT_OPS = (Op.SNAPSHOT, Op.RESTORE)
+"""Calls that `Session.handle` alone knows: nobody makes them by the thousand."""
 
 
 class SessionKind(StrEnum):
@@ -43,6 +48,7 @@ class Session:
         kind: What it was opened over.
         executor: Where its environment runs.
         lenient: Let the environment judge a step before reset or after done.
+        max_snapshots: How many snapshots it keeps.
         clock: Monotonic seconds.
 
     Attributes:
@@ -51,6 +57,7 @@ class Session:
         close_on_detach: Close as soon as that WebSocket lets go.
         closing: The task that closes the session, once it runs.
         last_activity: When its last call began or ended, by ``clock``.
+        snapshots: The snapshots that can be restored here, and forked.
     """
 
     def __init__(
@@ -60,6 +67,7 @@ class Session:
         executor: Executor,
         *,
         lenient: bool,
+        max_snapshots: int = 16,
         clock: Callable[[], float],
     ) -> None:
         self.id = session_id
@@ -69,6 +77,7 @@ class Session:
         self.attached = kind in (SessionKind.WEBSOCKET, SessionKind.MULTIPLEXED)
         self.close_on_detach = kind is SessionKind.WEBSOCKET
         self.closing: asyncio.Task[None] | None = None
+        self.snapshots = SnapshotShelf(max_snapshots)
         self._machine = ServerSession(lenient=lenient)
         self._clock = clock
         self.opened = self.last_activity = clock()
@@ -115,7 +124,10 @@ class Session:
             return refusal
         self.last_activity = self._clock()
         try:
-            reply = await self.executor.handle(request, timeout)
+            if request.op in SNAPSHOT_OPS:
+                reply = await self._move(request, timeout)
+            else:
+                reply = await self.executor.handle(request, timeout)
         except Exception as error:  # ours: executors report the environment's own as replies
             logger.exception("session %s: the executor failed in %s", self.label, request.op)
             reply = _crashed(request.op, error)
@@ -125,6 +137,39 @@ class Session:
         self._machine.finish(request.op, reply)
         self.last_activity = self._clock()
         return reply
+
+    async def _move(self, request: Request, timeout: float) -> Reply:
+        """Take a snapshot, or go back to one."""
+        if request.op is Op.SNAPSHOT:
+            taken = await self.executor.snapshot(timeout)
+            if isinstance(taken, ErrorReply):
+                return taken
+            return SnapshotReply(self.snapshots.keep(Kept(taken.state, self._machine.place)))
+        kept = self.snapshots.find(request.payload.get("snapshot"))
+        if kept is None:
+            return self.snapshots.missing(ErrorCode.VALIDATION_ERROR)
+        return await self._put_back(kept, timeout)
+
+    async def _put_back(self, kept: Kept, timeout: float) -> Reply:
+        reply = await self.executor.restore(kept.state, timeout)
+        if not isinstance(reply, ErrorReply):
+            self._machine.put_back(kept.place)
+        return reply
+
+    async def begin_from(self, kept: Kept, timeout: float) -> None:
+        """Begin as a fork: bring a fresh environment to where another session's was.
+
+        Args:
+            kept: The other session's snapshot.
+            timeout: Seconds it may take.
+
+        Raises:
+            EnvironmentFailedError: It could not; ``code`` and ``details`` belong into the error reply.
+        """
+        reply = await self._put_back(kept, timeout)
+        if isinstance(reply, ErrorReply):
+            message = f"the fork failed: {reply.message}"
+            raise EnvironmentFailedError(message, ErrorCode.FACTORY_ERROR, reply.details)
 
     def start(self, request: Request, timeout: float, done: Callable[[Session, Reply], None]) -> None:
         """Do the same as `handle` without making the caller a coroutine.
@@ -141,10 +186,8 @@ class Session:
         self.last_activity = self._clock()
         self.executor.start(request, timeout, partial(self._finish, request.op, done))
 
-    def _finish(
-        self, op: Op, done: Callable[[Session, Reply], None], reply: Reply | Answer | Exception
-    ) -> None:
-        assert not isinstance(reply, Answer)
+    def _finish(self, op: Op, done: Callable[[Session, Reply], None], reply: HostReply | Exception) -> None:
+        assert not isinstance(reply, Answer | Snapshot)
         if isinstance(reply, Exception):
             logger.error("session %s: the executor failed in %s", self.label, op, exc_info=reply)
             reply = _crashed(op, reply)

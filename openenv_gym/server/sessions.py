@@ -14,8 +14,9 @@ from typing import Protocol
 
 from openenv_gym.errors import EnvironmentFailedError
 from openenv_gym.server.executors import Executor
-from openenv_gym.server.session import DETACHED_KINDS, Session, SessionKind
+from openenv_gym.server.session import DETACHED_KINDS, SNAPSHOT_OPS, Session, SessionKind
 from openenv_gym.server.settings import ServerSettings
+from openenv_gym.server.snapshots import Kept
 from openenv_gym.server.types import ServerCapacityStatus, SessionInfo
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, Op, Reason, Reply, Request
 
@@ -61,6 +62,7 @@ class SessionTable:
         settings: Timeouts.
         environment_name: For messages.
         lenient: Let environments judge a step before reset or after done.
+        features: Of ``snapshot`` and ``fork``, what the environment offers.
         clock: Monotonic seconds.
 
     Attributes:
@@ -76,9 +78,11 @@ class SessionTable:
         settings: ServerSettings,
         environment_name: str,
         lenient: bool = False,
+        features: tuple[str, ...] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.capacity = capacity
+        self.features = features
         self.draining = False
         self.observer: TableObserver | None = None
         self._make_executor = make_executor
@@ -129,24 +133,36 @@ class SessionTable:
 
     def _take_slot(self, session_id: str, kind: SessionKind) -> Session:
         executor = self._make_executor()
-        session = Session(session_id, kind, executor, lenient=self._lenient, clock=self._clock)
+        session = Session(
+            session_id,
+            kind,
+            executor,
+            lenient=self._lenient,
+            max_snapshots=self._settings.max_snapshots,
+            clock=self._clock,
+        )
         self._sessions[session.id] = session
         self._active_over[kind] += 1
         self._tell_occupancy()
         return session
 
-    async def construct(self, session: Session, timeout: float) -> None:
+    async def construct(self, session: Session, timeout: float, origin: Kept | None = None) -> None:
         """Make the environment of a session that has its slot.
 
         Args:
             session: The session; closed if this fails.
             timeout: Seconds it may take.
+            origin: Another session's snapshot, where this one is to start.
 
         Raises:
             SessionRefused: The environment could not be made, or the server is shutting down.
         """
         try:
+            began = asyncio.get_running_loop().time()
             await session.executor.open(timeout)
+            if origin is not None:
+                left = timeout - (asyncio.get_running_loop().time() - began)
+                await session.begin_from(origin, max(left, 0.0))
         except EnvironmentFailedError as error:
             logger.warning("session %s could not be opened: %s", session.label, error)
             await self.close(session, "its environment could not be made")
@@ -236,7 +252,7 @@ class SessionTable:
         if self.draining:
             return _draining()
         limit = self._settings.step_timeout
-        if session.immediate:
+        if session.immediate and request.op not in SNAPSHOT_OPS:
             return self.call_now(session, request, limit if timeout is None else timeout)
         self._running += 1
         self._quiet.clear()
@@ -297,6 +313,7 @@ class SessionTable:
         await asyncio.shield(self.close_soon(session, why))
 
     async def _close(self, session: Session, why: str) -> None:
+        session.snapshots.clear()  # before the environment closes, which may remove what they held
         try:
             await session.executor.close(self._settings.close_timeout)
         finally:

@@ -30,6 +30,7 @@ class ServerSettings:
         lease: Seconds that an ``openenv-gym.v1`` session outlives its connection.
         queue_size: ``openenv-gym.v1`` sessions that may wait for a slot.
         queue_timeout: Seconds each of them waits at most.
+        max_snapshots: Snapshots that one session may have; the one not used for the longest time is dropped.
         drain_grace: Seconds that running calls get to finish after SIGTERM.
         max_frame_bytes: Longest WebSocket message.
         max_body_bytes: Longest HTTP body.
@@ -50,6 +51,7 @@ class ServerSettings:
     lease: float = 60.0
     queue_size: int = 1024
     queue_timeout: float = 30.0
+    max_snapshots: int = 16
     drain_grace: float = 10.0
     max_frame_bytes: int = 16 * _MEBIBYTE
     max_body_bytes: int = 16 * _MEBIBYTE
@@ -142,6 +144,7 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
     "lease": ("OPENENV_GYM_LEASE", _seconds),
     "queue_size": ("OPENENV_GYM_QUEUE_SIZE", _count),
     "queue_timeout": ("OPENENV_GYM_QUEUE_TIMEOUT", _seconds),
+    "max_snapshots": ("OPENENV_GYM_MAX_SNAPSHOTS", _count),
     "drain_grace": ("OPENENV_GYM_DRAIN_GRACE", _seconds),
     "max_frame_bytes": ("OPENENV_GYM_MAX_FRAME_BYTES", _count),
     "max_body_bytes": ("OPENENV_GYM_MAX_BODY_BYTES", _count),

@@ -100,6 +100,16 @@ def read_methods(cls: type, *, prefer_async: bool) -> Methods:
     )
 
 
+def offers_snapshots(cls: type) -> bool:
+    """Whether a class has the methods of `environment.Restorable`; others of these names do not count."""
+    try:
+        inspect.signature(cls.snapshot).bind(None)  # type: ignore[attr-defined]
+        inspect.signature(cls.restore).bind(None, None)  # type: ignore[attr-defined]
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return True
+
+
 def _overrides_async(cls: type, name: str) -> bool:
     """Whether ``<name>_async`` is the author's, not the default of a base whose ``<name>`` is abstract."""
     for base in cls.__mro__:

@@ -13,11 +13,11 @@ import sys
 from typing import Any
 
 from openenv_gym.server.definition import EnvironmentDefinition, Execution, ImportPaths
-from openenv_gym.server.host import Answer, EnvironmentHost
+from openenv_gym.server.host import EnvironmentHost, HostReply
 from openenv_gym.server.lifeline import die_with_owner
 from openenv_gym.server.worker_messages import Message, read_job, reply_message
 from openenv_gym.wire import pipe
-from openenv_gym.wire.messages import ErrorCode, ErrorReply, Reply
+from openenv_gym.wire.messages import ErrorCode, ErrorReply
 
 
 def main(arguments: list[str]) -> None:
@@ -59,7 +59,7 @@ def _define(message: Message | None) -> EnvironmentDefinition | ErrorReply:
 
 
 def _serve(connection: socket.socket, definition: EnvironmentDefinition) -> None:
-    host = EnvironmentHost(definition)
+    host = EnvironmentHost(definition, pickles=True)
     failure = host.open()
     _write(connection, failure)
     while failure is None:
@@ -90,7 +90,7 @@ def _read_exactly(connection: socket.socket, size: int) -> bytes | None:
     return data
 
 
-def _write(connection: socket.socket, reply: Reply | Answer | None) -> None:
+def _write(connection: socket.socket, reply: HostReply | None) -> None:
     connection.sendall(_frame(reply))
 
 
@@ -99,7 +99,7 @@ def _write(connection: socket.socket, reply: Reply | Answer | None) -> None:
 
 async def _serve_async(connection: socket.socket, definition: EnvironmentDefinition) -> None:
     reader, writer = await asyncio.open_connection(sock=connection)
-    host = EnvironmentHost(definition)
+    host = EnvironmentHost(definition, pickles=True)
     failure = await host.open_async()
     writer.write(_frame(failure))
     while failure is None:
@@ -122,7 +122,7 @@ async def _read_async(reader: asyncio.StreamReader) -> Message | None:
     return message
 
 
-def _frame(reply: Reply | Answer | None) -> bytes:
+def _frame(reply: HostReply | None) -> bytes:
     """Encode a reply, or the word that the environment is open; what cannot be sent becomes an error."""
     message: list[Any] = ["opened"] if reply is None else reply_message(reply)
     try:

@@ -4,7 +4,8 @@
 
     server -> worker                           worker -> server, or ["error", code, message, details]
     ["open", {import paths}, python_path]      ["opened"]
-    ["request", op, payload, timeout]          ["outcome", ...], ["state", data] or ["mcp", data]
+    ["request", op, payload, timeout]          ["outcome", ...], ["state", data], ["mcp", data],
+                                               ["snapshot", bytes] or ["restored"]
     ["question", method, arguments, timeout]   ["answer", value]
     ["close"]                                  (exits)
 
@@ -15,8 +16,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from openenv_gym.server.host import Answer, Job, Question
-from openenv_gym.wire.messages import ErrorReply, McpReply, Op, Outcome, Reply, Request, StateReply
+from openenv_gym.server.host import Answer, HostReply, Job, Question, Snapshot
+from openenv_gym.wire.messages import (
+    ErrorReply,
+    McpReply,
+    Op,
+    Outcome,
+    Request,
+    RestoredReply,
+    SnapshotReply,
+    StateReply,
+)
 from openenv_gym.wire.pipe import FrameError
 
 Message = list[Any]
@@ -39,7 +49,7 @@ def read_job(message: Message) -> tuple[Job, float | None]:
     raise FrameError(f"not a job: {str(message)[:200]}")
 
 
-def reply_message(reply: Reply | Answer) -> Message:
+def reply_message(reply: HostReply) -> Message:
     """Lay out a reply."""
     match reply:
         case Outcome(observation, reward, done, truncated, metadata):
@@ -50,11 +60,17 @@ def reply_message(reply: Reply | Answer) -> Message:
             return ["mcp", data]
         case Answer(value):
             return ["answer", value]
+        case Snapshot(state):
+            return ["snapshot", state]
+        case RestoredReply():
+            return ["restored"]
         case ErrorReply(code, message, details):
             return ["error", str(code), message, details]
+        case SnapshotReply():
+            raise TypeError("a worker knows states, not handles")
 
 
-def read_reply(message: Any, job: Job | None = None) -> Reply | Answer:
+def read_reply(message: Any, job: Job | None = None) -> HostReply:
     """Read a reply, trusting nothing: a worker may be in the hands of the code it runs.
 
     Args:
@@ -79,11 +95,13 @@ _REPLY_TYPES = {
     Op.STEP: Outcome,
     Op.STATE: StateReply,
     Op.MCP: McpReply,
+    Op.SNAPSHOT: Snapshot,
+    Op.RESTORE: RestoredReply,
     Op.CLOSE: ErrorReply,
 }
 
 
-def _read_any_reply(message: Any) -> Reply | Answer:
+def _read_any_reply(message: Any) -> HostReply:
     match message:
         case ["outcome", dict() as observation, None | int() | float() as reward, bool() as done,
               bool() as truncated, None | dict() as metadata]:  # fmt: skip
@@ -94,6 +112,10 @@ def _read_any_reply(message: Any) -> Reply | Answer:
             return McpReply(data)
         case ["answer", value]:
             return Answer(value)
+        case ["snapshot", bytes() as state]:
+            return Snapshot(state)
+        case ["restored"]:
+            return RestoredReply()
         case ["error", str() as code, str() as text, dict() as details]:
             return ErrorReply(code, text, details)
     raise FrameError(f"not a reply: {str(message)[:200]}")

@@ -12,6 +12,7 @@ from openenv_gym.errors import (
     OpenEnvGymError,
     ProtocolError,
     SessionLostError,
+    SnapshotLostError,
     StepTimeoutError,
 )
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, Reason
@@ -22,6 +23,7 @@ _BY_REASON: dict[str, type[OpenEnvGymError]] = {
     Reason.CLOSED: SessionLostError,
     Reason.TOO_LARGE: SessionLostError,
     Reason.BUSY: ConcurrentCallError,
+    Reason.NO_SNAPSHOT: SnapshotLostError,
 }
 
 

@@ -18,6 +18,8 @@ class Op(StrEnum):
     STATE = "state"
     CLOSE = "close"
     MCP = "mcp"
+    SNAPSHOT = "snapshot"
+    RESTORE = "restore"
 
 
 class ErrorCode(StrEnum):
@@ -43,6 +45,7 @@ class Reason(StrEnum):
     BUSY = "busy"  # another call of this session is running
     DRAINING = "draining"  # the server is shutting down
     TOO_LARGE = "too_large"  # the frame exceeds the server's limit
+    NO_SNAPSHOT = "no_snapshot"  # the session keeps none of that handle, or no longer
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -51,7 +54,8 @@ class Request(msgspec.Struct, frozen=True):
     Attributes:
         op: The operation.
         payload: ``reset``: its options (``seed``, ``episode_id`` and the environment's own); ``step``: the
-            action's fields; ``mcp``: a JSON-RPC request; otherwise empty.
+            action's fields; ``mcp``: a JSON-RPC request; ``restore``: ``{"snapshot": handle}``; otherwise
+            empty.
     """
 
     op: Op
@@ -78,6 +82,16 @@ class McpReply(msgspec.Struct, frozen=True):
     """The reply to ``mcp``: a JSON-RPC response."""
 
     data: dict[str, Any]
+
+
+class SnapshotReply(msgspec.Struct, frozen=True):
+    """The reply to ``snapshot``: a name for the environment's state, valid while its session lives."""
+
+    handle: str
+
+
+class RestoredReply(msgspec.Struct, frozen=True):
+    """The reply to ``restore``."""
 
 
 class ErrorReply(msgspec.Struct, frozen=True):
@@ -111,4 +125,4 @@ _REASONS_THAT_END = {Reason.DEADLINE, Reason.CRASHED, Reason.CLOSED, Reason.TOO_
 _REASONS_THAT_DO_NOT_END = {Reason.NOT_RESET, Reason.EPISODE_OVER, Reason.BUSY}
 _CODES_THAT_END = {ErrorCode.CAPACITY_REACHED, ErrorCode.FACTORY_ERROR, ErrorCode.SESSION_ERROR}
 
-Reply = Outcome | StateReply | McpReply | ErrorReply
+Reply = Outcome | StateReply | McpReply | SnapshotReply | RestoredReply | ErrorReply

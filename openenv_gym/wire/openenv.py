@@ -12,13 +12,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from openenv_gym.errors import ProtocolError
+from openenv_gym.errors import NotSupportedError, ProtocolError
 from openenv_gym.wire import json_codec
-from openenv_gym.wire.messages import ErrorCode, ErrorReply, McpReply, Op, Outcome, Reply, Request, StateReply
+from openenv_gym.wire.messages import (
+    ErrorCode,
+    ErrorReply,
+    McpReply,
+    Op,
+    Outcome,
+    Reply,
+    Request,
+    RestoredReply,
+    SnapshotReply,
+    StateReply,
+)
 
 _OPS_WITH_DATA = {Op.RESET, Op.STEP, Op.MCP}
-_OPS = {op.value: op for op in Op}
-_KEYS = {op: {"type", "data"} if op in _OPS_WITH_DATA else {"type"} for op in Op}
+_OPS = {op.value: op for op in (Op.RESET, Op.STEP, Op.STATE, Op.CLOSE, Op.MCP)}
+_KEYS = {op: {"type", "data"} if op in _OPS_WITH_DATA else {"type"} for op in _OPS.values()}
 
 
 class FrameError(Exception):
@@ -33,9 +44,20 @@ class FrameError(Exception):
 
 
 def encode_request(request: Request) -> str:
-    """Turn a request into a text frame; raises ``TypeError`` or ``ValueError`` for what JSON cannot carry."""
+    """Turn a request into a text frame.
+
+    Raises:
+        TypeError: A value in the payload has no form in JSON.
+        ValueError: The payload contains itself, or holds text that is not Unicode.
+        NotSupportedError: The dialect has no word for the op.
+    """
     if request.op in _OPS_WITH_DATA:
         return json_codec.encode({"type": request.op.value, "data": request.payload})
+    if request.op not in _KEYS:
+        raise NotSupportedError(
+            f"{request.op}() needs openenv-gym.v1: serve the environment with openenv-gym, and insist on no "
+            "other dialect. OpenEnv's has no word for it"
+        )
     return json_codec.encode({"type": request.op.value})
 
 
@@ -139,6 +161,8 @@ def encode_reply(reply: Reply) -> str:
             return json_codec.encode({"type": "mcp", "data": data})
         case ErrorReply(code, message, details):
             return json_codec.encode({"type": "error", "data": {**details, "message": message, "code": code}})
+        case SnapshotReply() | RestoredReply():
+            raise TypeError("OpenEnv's dialect has no snapshots")
 
 
 def outcome_body(outcome: Outcome) -> dict[str, Any]:

@@ -2,20 +2,22 @@
 
 ::
 
-    state      reset    step               state   ends
-    --------   ------   ----------------   -----   ------
-    NEW        RUNNING  NOT_RESET          ok      CLOSED
-    RUNNING    RUNNING  RUNNING or DONE    ok      CLOSED
-    DONE       RUNNING  EPISODE_OVER       ok      CLOSED
-    CLOSED     CLOSED   CLOSED             CLOSED  CLOSED
+    state      reset    step               state   snapshot    restore       ends
+    --------   ------   ----------------   -----   ---------   -----------   ------
+    NEW        RUNNING  NOT_RESET          ok      NOT_RESET   (as it was)   CLOSED
+    RUNNING    RUNNING  RUNNING or DONE    ok      ok          (as it was)   CLOSED
+    DONE       RUNNING  EPISODE_OVER       ok      ok          (as it was)   CLOSED
+    CLOSED     CLOSED   CLOSED             CLOSED  CLOSED      CLOSED        CLOSED
 
 A *lenient* session (a tool environment, or one written against OpenEnv, whose clients list tools before any
-reset) lets ``step`` through in NEW and DONE: its environment decides.
+reset) lets ``step`` through in NEW and DONE, and ``snapshot`` in NEW: its environment decides. A ``restore``
+leads to the state of its snapshot; one that fails half-way leads to NEW, as a ``reset`` does.
 """
 
 from __future__ import annotations
 
 from enum import Enum, auto
+from typing import NamedTuple
 
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, Op, Outcome, Reason, Reply
 
@@ -29,14 +31,18 @@ class Stage(Enum):
     CLOSED = auto()
 
 
+class Place(NamedTuple):
+    """Where an episode stood when a snapshot was taken."""
+
+    stage: Stage
+    steps: int
+
+
 # Every step passes here, and an enum's members are slow to look up and to hash.
 _NEW, _RUNNING, _DONE, _CLOSED = Stage.NEW, Stage.RUNNING, Stage.DONE, Stage.CLOSED
-_RESET, _STEP = Op.RESET, Op.STEP
+_RESET, _STEP, _SNAPSHOT, _RESTORE = Op.RESET, Op.STEP, Op.SNAPSHOT, Op.RESTORE
 
-_REFUSALS = {
-    Stage.NEW: (Reason.NOT_RESET, "step() before reset(): call reset() first"),
-    Stage.DONE: (Reason.EPISODE_OVER, "the episode is over: call reset() before the next step()"),
-}
+_OVER = "the episode is over: call reset() before the next step()"
 
 
 class ServerSession:
@@ -64,8 +70,11 @@ class ServerSession:
             return _refuse(Reason.CLOSED, "the session is closed: open a new one")
         if self.busy:
             return _refuse(Reason.BUSY, f"{op}() while another call of this session is running")
-        if stage is not _RUNNING and op is _STEP and not self.lenient:
-            return _refuse(*_REFUSALS[stage])
+        if stage is not _RUNNING and not self.lenient:
+            if stage is _NEW and (op is _STEP or op is _SNAPSHOT):
+                return _refuse(Reason.NOT_RESET, f"{op}() before reset(): call reset() first")
+            if stage is _DONE and op is _STEP:
+                return _refuse(Reason.EPISODE_OVER, _OVER)
         self.busy = True
         return None
 
@@ -77,11 +86,21 @@ class ServerSession:
         if isinstance(reply, ErrorReply):
             if reply.ends_session:
                 self.stage = _CLOSED
-            elif op is _RESET:
+            elif op is _RESET or (op is _RESTORE and reply.reason != Reason.NO_SNAPSHOT):
                 self.stage = _NEW  # half a reset is none
         elif isinstance(reply, Outcome):
             self.steps = 0 if op is _RESET else self.steps + 1
             self.stage = _DONE if reply.done or reply.truncated else _RUNNING
+
+    @property
+    def place(self) -> Place:
+        """Where the episode stands, for `put_back`."""
+        return Place(self.stage, self.steps)
+
+    def put_back(self, place: Place) -> None:
+        """Record that the environment is again where it was."""
+        if self.stage is not _CLOSED:
+            self.stage, self.steps = place
 
     def close(self) -> None:
         """End the session."""

@@ -51,6 +51,14 @@ class EchoEnvironment(Environment[EchoAction, EchoObservation, State]):
         """The episode's id and how many messages were echoed in it."""
         return State(episode_id=self._episode_id, step_count=self._steps)
 
+    def snapshot(self) -> tuple[str | None, int]:
+        """Copy the state; see `openenv_gym.server.Restorable`."""
+        return self._episode_id, self._steps
+
+    def restore(self, state: tuple[str | None, int]) -> None:
+        """Take on a state that `snapshot` returned."""
+        self._episode_id, self._steps = state
+
     def get_metadata(self) -> EnvironmentMetadata:
         """Describe the environment."""
         return EnvironmentMetadata(

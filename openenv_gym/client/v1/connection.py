@@ -201,7 +201,7 @@ class SharedConnection:
                 if type(event) is Replied:
                     channel = self._channels.get(event.session)
                     if channel is not None:
-                        channel.on_reply(event.answer)  # type: ignore[arg-type]  # asked for by messages.Op
+                        channel.on_reply(event.answer)
                 else:
                     self._handle(event)
             if type(event) is Replied or type(event) is Opened:

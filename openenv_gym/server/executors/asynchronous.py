@@ -18,8 +18,8 @@ from openenv_gym.server.executors.lane import Lane, LaneExecutor
 from openenv_gym.server.executors.loop_thread import environment_loop
 from openenv_gym.server.executors.mailbox import mailbox_of
 from openenv_gym.server.executors.runaways import Runaways
-from openenv_gym.server.host import Answer, EnvironmentHost, Job
-from openenv_gym.wire.messages import ErrorReply, Reply
+from openenv_gym.server.host import EnvironmentHost, HostReply, Job
+from openenv_gym.wire.messages import ErrorReply
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class TaskLane(Lane):
         """See `Lane.open`."""
         self._there(self._put, (self._host.open_async, done))
 
-    def handle(self, job: Job, timeout: float | None, done: Callable[[Reply | Answer], None]) -> None:
+    def handle(self, job: Job, timeout: float | None, done: Callable[[HostReply], None]) -> None:
         """See `Lane.handle`."""
         self._there(self._put, (partial(self._host.handle_async, job, timeout), done))
 

@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 from openenv_gym.errors import EnvironmentFailedError, NotSupportedError
 from openenv_gym.server.definition import EnvironmentDefinition
 from openenv_gym.server.executors.runaways import Runaways
-from openenv_gym.server.host import Answer, Job, Question
-from openenv_gym.wire.messages import ErrorCode, ErrorReply, Reason, Reply, Request
+from openenv_gym.server.host import Answer, HostReply, Job, Question, Snapshot
+from openenv_gym.wire.messages import ErrorCode, ErrorReply, Op, Reason, Reply, Request, RestoredReply
 
 CLOSE_TIMEOUT = 10.0  # seconds
 
-Done = Callable[[Reply | Answer | Exception], None]
+Done = Callable[[HostReply | Exception], None]
 """Gets what a job ended with; an exception is our own failure, for the environment's are replies."""
 
 
@@ -70,7 +70,7 @@ class Executor(ABC):
                 little longer (`patience`) to say that it kept to it.
         """
         reply = await self._run(request, timeout)
-        assert not isinstance(reply, Answer)
+        assert not isinstance(reply, Answer | Snapshot)
         return reply
 
     @abstractmethod
@@ -86,6 +86,18 @@ class Executor(ABC):
     def handle_now(self, request: Request, timeout: float | None = None) -> Reply:
         """Do the same as `handle` without a coroutine; only where calls are `immediate`."""
         raise NotImplementedError(f"{type(self).__name__} is not immediate: await handle()")
+
+    async def snapshot(self, timeout: float | None = None) -> Snapshot | ErrorReply:
+        """Have the environment copy its state; see `handle`."""
+        reply = await self._run(Request(Op.SNAPSHOT), timeout)
+        assert isinstance(reply, Snapshot | ErrorReply)
+        return reply
+
+    async def restore(self, state: Any, timeout: float | None = None) -> RestoredReply | ErrorReply:
+        """Have the environment take on the state of a `snapshot`, of this executor or one like it."""
+        reply = await self._run(Request(Op.RESTORE, {"state": state}), timeout)
+        assert isinstance(reply, RestoredReply | ErrorReply)
+        return reply
 
     async def ask(self, method: str, timeout: float | None = None, **arguments: Any) -> Any:
         """Call one of the environment's descriptive methods: `host.QUESTIONS` lists them.
@@ -123,7 +135,7 @@ class Executor(ABC):
         """Make the environment; a returned error says why that failed."""
 
     @abstractmethod
-    async def _run(self, job: Job, timeout: float | None) -> Reply | Answer:
+    async def _run(self, job: Job, timeout: float | None) -> HostReply:
         """Run one job; never raises, but for the caller's own cancellation."""
 
     def patience(self, job: Job, timeout: float | None) -> float | None:

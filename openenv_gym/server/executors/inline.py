@@ -9,7 +9,7 @@ from typing import cast
 from openenv_gym.server.definition import EnvironmentDefinition
 from openenv_gym.server.executors.executor import CLOSE_TIMEOUT, Done, Executor, describe, refuse_closed
 from openenv_gym.server.executors.runaways import Runaways
-from openenv_gym.server.host import Answer, EnvironmentHost, Job
+from openenv_gym.server.host import EnvironmentHost, HostReply, Job
 from openenv_gym.wire.messages import ErrorReply, Reply, Request
 
 logger = logging.getLogger(__name__)
@@ -48,10 +48,10 @@ class InlineExecutor(Executor):
         """See `Executor.start`."""
         done(self._run_now(job, timeout))
 
-    async def _run(self, job: Job, timeout: float | None) -> Reply | Answer:
+    async def _run(self, job: Job, timeout: float | None) -> HostReply:
         return self._run_now(job, timeout)
 
-    def _run_now(self, job: Job, timeout: float | None) -> Reply | Answer:
+    def _run_now(self, job: Job, timeout: float | None) -> HostReply:
         if not self._usable:
             return refuse_closed(job)
         started = time.perf_counter()

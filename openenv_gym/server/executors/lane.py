@@ -22,8 +22,8 @@ from openenv_gym.server.executors.executor import (
 )
 from openenv_gym.server.executors.mailbox import mailbox_of
 from openenv_gym.server.executors.runaways import Runaways
-from openenv_gym.server.host import Answer, Job
-from openenv_gym.wire.messages import ErrorReply, Reply
+from openenv_gym.server.host import HostReply, Job
+from openenv_gym.wire.messages import ErrorReply
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Lane(ABC):
         """Make the environment; ``done`` gets why that failed, if it did."""
 
     @abstractmethod
-    def handle(self, job: Job, timeout: float | None, done: Callable[[Reply | Answer], None]) -> None:
+    def handle(self, job: Job, timeout: float | None, done: Callable[[HostReply], None]) -> None:
         """Run a job; ``done`` gets its reply, unless the job is interrupted."""
 
     @abstractmethod
@@ -133,15 +133,15 @@ class LaneExecutor(Executor):
         lane.handle(job, timeout, self._report)
         self._arm(self.patience(job, timeout))
 
-    def _report(self, reply: Reply | Answer) -> None:
+    def _report(self, reply: HostReply) -> None:
         """Report what the running job came to; a reply that comes after it was given up is nobody's."""
         done, self._done = self._done, None
         self._job = self._deadline = None
         if done is not None:
             done(reply)
 
-    async def _run(self, job: Job, timeout: float | None) -> Reply | Answer:
-        reply: asyncio.Future[Reply | Answer] = asyncio.get_running_loop().create_future()
+    async def _run(self, job: Job, timeout: float | None) -> HostReply:
+        reply: asyncio.Future[HostReply] = asyncio.get_running_loop().create_future()
         self.start(job, timeout, partial(_settle, reply))
         try:
             return await reply

@@ -21,10 +21,10 @@ from openenv_gym.server.executors.executor import (
 )
 from openenv_gym.server.executors.runaways import Runaways
 from openenv_gym.server.executors.worker_process import WorkerGoneError, WorkerProcess
-from openenv_gym.server.host import Answer, Job
+from openenv_gym.server.host import HostReply, Job
 from openenv_gym.server.worker_messages import job_message, read_reply
 from openenv_gym.wire import pipe
-from openenv_gym.wire.messages import ErrorCode, ErrorReply, Reason, Reply
+from openenv_gym.wire.messages import ErrorCode, ErrorReply, Reason
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class ProcessExecutor(Executor):
         super().__init__(definition, runaways)
         self._worker: WorkerProcess | None = None
         self._mid_call = False
-        self._task: asyncio.Task[Reply | Answer] | None = None  # held, for the loop does not
+        self._task: asyncio.Task[HostReply] | None = None  # held, for the loop does not
 
     async def _open(self, timeout: float | None) -> ErrorReply | None:
         paths = self.definition.import_paths
@@ -67,7 +67,7 @@ class ProcessExecutor(Executor):
         self._task = asyncio.get_running_loop().create_task(self._run(job, timeout))
         self._task.add_done_callback(partial(_report, done))
 
-    async def _run(self, job: Job, timeout: float | None) -> Reply | Answer:
+    async def _run(self, job: Job, timeout: float | None) -> HostReply:
         worker = self._worker
         if worker is None or not self._usable:
             return refuse_closed(job)
@@ -116,7 +116,7 @@ class ProcessExecutor(Executor):
         return ErrorReply(ErrorCode.FACTORY_ERROR, f"{name} could not be made: {why}", {"factory_name": name})
 
 
-def _report(done: Done, task: asyncio.Task[Reply | Answer]) -> None:
+def _report(done: Done, task: asyncio.Task[HostReply]) -> None:
     if task.cancelled():
         return  # the loop is being shut down
     error = task.exception()

@@ -8,8 +8,8 @@ from functools import partial
 from openenv_gym.server.executors.job_thread import JobThread
 from openenv_gym.server.executors.lane import Lane, LaneExecutor
 from openenv_gym.server.executors.runaways import Runaways
-from openenv_gym.server.host import Answer, EnvironmentHost, Job
-from openenv_gym.wire.messages import ErrorReply, Reply
+from openenv_gym.server.host import EnvironmentHost, HostReply, Job
+from openenv_gym.wire.messages import ErrorReply
 
 
 class ThreadLane(Lane):
@@ -24,7 +24,7 @@ class ThreadLane(Lane):
         """See `Lane.open`."""
         self._thread.put(self._host.open, partial(self._deliver, done))
 
-    def handle(self, job: Job, timeout: float | None, done: Callable[[Reply | Answer], None]) -> None:
+    def handle(self, job: Job, timeout: float | None, done: Callable[[HostReply], None]) -> None:
         """See `Lane.handle`."""
         self._thread.put(partial(self._host.handle, job, timeout), partial(self._deliver, done))
 

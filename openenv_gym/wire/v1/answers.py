@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from openenv_gym.wire.messages import ErrorReply, McpReply, Outcome, Reply, StateReply
+from openenv_gym.wire.messages import (
+    ErrorReply,
+    McpReply,
+    Outcome,
+    Reply,
+    RestoredReply,
+    SnapshotReply,
+    StateReply,
+)
 from openenv_gym.wire.v1.entries import FrameError, Kind
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotReply:
-    """The reply to ``snapshot``: a name for the environment's state, valid while its session lives."""
-
-    handle: str
-
-
-@dataclass(frozen=True, slots=True)
-class RestoredReply:
-    """The reply to ``restore``."""
-
-
-Answer = Reply | SnapshotReply | RestoredReply
 
 _OUTCOME, _ERROR, _GONE = Kind.OUTCOME.value, Kind.ERROR.value, Kind.GONE.value
 
 
-def lay_out(answer: Answer) -> tuple[str, Any]:
+def lay_out(answer: Reply) -> tuple[str, Any]:
     """Lay an answer out as the kind and the payload of a reply entry.
 
     An outcome's last elements are left out where they say nothing: most steps send two of five.
@@ -53,7 +45,7 @@ def lay_out(answer: Answer) -> tuple[str, Any]:
             return Kind.RESTORED.value, None
 
 
-def read_answer(kind: str, payload: Any) -> Answer | None:
+def read_answer(kind: str, payload: Any) -> Reply | None:
     """Read a call's answer back; ``None`` when the kind is not an answer's.
 
     Raises:

@@ -7,8 +7,7 @@ from typing import Any
 import msgspec
 
 from openenv_gym.errors import OpenEnvGymError
-from openenv_gym.wire.messages import ErrorReply
-from openenv_gym.wire.v1.answers import Answer
+from openenv_gym.wire.messages import ErrorReply, Reply
 from openenv_gym.wire.v1.entries import Greeting
 
 
@@ -40,7 +39,7 @@ class Replied(msgspec.Struct, frozen=True, gc=False):
     """The running call is answered, and the session lives."""
 
     session: str
-    answer: Answer
+    answer: Reply
 
 
 class Gone(msgspec.Struct, frozen=True):

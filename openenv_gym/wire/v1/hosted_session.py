@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from openenv_gym.wire.v1.answers import Answer
+from openenv_gym.wire.messages import Reply
 
 
 class Stage(Enum):
@@ -52,7 +52,7 @@ class HostedSession:
     stage: Stage = Stage.OPENING
     seq: int = 0
     op: str = "open"
-    answer: Answer | None = None
+    answer: Reply | None = None
     close_seq: int | None = None
 
     @property

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from openenv_gym.wire.messages import ErrorReply
+from openenv_gym.wire.messages import ErrorReply, Reply
 from openenv_gym.wire.v1 import refusals
 from openenv_gym.wire.v1.admission import WaitingOpen
-from openenv_gym.wire.v1.answers import Answer, lay_out
+from openenv_gym.wire.v1.answers import lay_out
 from openenv_gym.wire.v1.codecs import Codec, Frame
 from openenv_gym.wire.v1.doorkeeper import Doorkeeper
 from openenv_gym.wire.v1.entries import CONTROL, Call, FrameError, Kind, RequestEntry, Verb
@@ -243,13 +243,13 @@ class ServerMachine:
 
     # --- answering -------------------------------------------------------------------------------------
 
-    def finished(self, session_id: str, answer: Answer) -> None:
+    def finished(self, session_id: str, answer: Reply) -> None:
         """Report a call's answer; an error that ends the session makes the machine close it."""
         session = self._sessions[session_id]
         if session.stage is _RUNNING:  # else it is being closed, and nobody waits any more
             self._answer(session, answer)
 
-    def _answer(self, session: HostedSession, answer: Answer) -> None:
+    def _answer(self, session: HostedSession, answer: Reply) -> None:
         session.answer, session.stage = answer, _IDLE
         if isinstance(answer, ErrorReply) and answer.ends_session:
             self._close(session, f"its last {session.op} ended it", keep_answer=True)

@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openenv_gym.wire.messages import ErrorReply, McpReply, Outcome, StateReply
-from openenv_gym.wire.v1.answers import Answer, RestoredReply, SnapshotReply, lay_out, read_answer
+from openenv_gym.wire.messages import (
+    ErrorReply,
+    McpReply,
+    Outcome,
+    Reply,
+    RestoredReply,
+    SnapshotReply,
+    StateReply,
+)
+from openenv_gym.wire.v1.answers import lay_out, read_answer
 from openenv_gym.wire.v1.codecs import SUBPROTOCOLS, Codec, codec_for
 from openenv_gym.wire.v1.entries import FrameError, Kind
 from tests.wire.json_values import errors, objects
@@ -20,7 +28,7 @@ outcomes = st.builds(
     st.booleans(),
     st.none() | objects,
 )
-answers: st.SearchStrategy[Answer] = st.one_of(
+answers: st.SearchStrategy[Reply] = st.one_of(
     outcomes,
     errors,
     st.builds(StateReply, objects),
@@ -32,7 +40,7 @@ answers: st.SearchStrategy[Answer] = st.one_of(
 
 @pytest.mark.parametrize("codec", [pytest.param(codec_for(name), id=name) for name in SUBPROTOCOLS])
 @given(answer=answers)
-def test_answers_arrive_as_they_left(codec: Codec, answer: Answer) -> None:
+def test_answers_arrive_as_they_left(codec: Codec, answer: Reply) -> None:
     (entry,) = codec.decode_replies(codec.join([codec.encode(("s", 1, *lay_out(answer)))]))
     assert repr(read_answer(entry.kind, entry.payload)) == repr(answer)
 

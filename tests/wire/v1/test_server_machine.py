@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from openenv_gym.wire.messages import ErrorCode, ErrorReply, Outcome
-from openenv_gym.wire.v1.answers import SnapshotReply
+from openenv_gym.wire.messages import ErrorCode, ErrorReply, Outcome, SnapshotReply
 from openenv_gym.wire.v1.codecs import JsonCodec, MsgpackCodec
 from openenv_gym.wire.v1.entries import Call, FrameError, ReplyEntry
 from openenv_gym.wire.v1.server_effects import CloseSession, Effect, OpenSession, RunCall
