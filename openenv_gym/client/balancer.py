@@ -82,6 +82,10 @@ class Balancer:
         site.sessions += 1
         return site, pause
 
+    def join(self, site: Site) -> None:
+        """Count a session that a fork opened on a site."""
+        site.sessions += 1
+
     def release(self, site: Site) -> None:
         """Take back one session's count: it ended, or never began."""
         site.sessions -= 1

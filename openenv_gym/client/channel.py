@@ -42,6 +42,24 @@ class Channel(Protocol):
         Raises:
             TypeError: The dialect has no form for a value in the payload; nothing was sent.
             ValueError: The payload contains itself, or text that is not Unicode; nothing was sent.
+            NotSupportedError: The dialect has no word for the op, or the environment does not offer it;
+                nothing was sent.
+        """
+        ...
+
+    async def fork(self, snapshot: str, timeout: float | None, on_reply: OnReply, on_lost: OnLost) -> Channel:
+        """Open another session at the same server, where this one was; a call may be running meanwhile.
+
+        Args:
+            snapshot: The handle of a snapshot of this session.
+            timeout: Seconds it may take, waiting for a slot included.
+            on_reply: See `Connector.open`.
+            on_lost: See `Connector.open`.
+
+        Raises:
+            NotSupportedError: The dialect, or the environment, has no forks.
+            SnapshotLostError: The session keeps no such snapshot.
+            PeerError: No session could be opened.
         """
         ...
 

@@ -21,7 +21,7 @@ from openenv_gym.models import StepResult
 from openenv_gym.providers.endpoint import Endpoint, ServerSpec
 from openenv_gym.providers.provider import Provider
 from openenv_gym.transport.address import parse_address
-from openenv_gym.wire.messages import Op, Outcome, Request, StateReply
+from openenv_gym.wire.messages import Op, Outcome, Request, SnapshotReply, StateReply
 
 if TYPE_CHECKING:
     from openenv_gym.client.sync_client import SyncEnvClient
@@ -252,6 +252,48 @@ class EnvClient(Generic[ActT, ObsT, StateT]):
         return self._parse_state(
             reply_payload(await self._link.acall(Request(Op.STATE), self._message_timeout))
         )
+
+    async def snapshot(self) -> str:
+        """Have the server keep the episode as it is now.
+
+        Returns:
+            A handle for `restore` and `fork`: valid as long as this session lives, and as the server keeps
+            it, which drops the one that was not used for the longest time when it has too many (16).
+
+        Raises:
+            NotSupportedError: The environment offers no snapshots, or the server speaks OpenEnv's dialect.
+            NotResetError: There was no ``reset``.
+            SessionLostError: The episode is gone.
+        """
+        reply: SnapshotReply = await self._link.acall(Request(Op.SNAPSHOT), self._message_timeout)
+        return reply.handle
+
+    async def restore(self, snapshot: str) -> None:
+        """Go back: the next step continues from where the snapshot was taken, as often as you like.
+
+        Raises:
+            SnapshotLostError: The server keeps it no longer; the episode goes on.
+            EnvironmentFailedError: The environment could not; it needs a ``reset``, or another ``restore``.
+            NotSupportedError, SessionLostError: As for `snapshot`.
+        """
+        await self._link.acall(Request(Op.RESTORE, {"snapshot": snapshot}), self._message_timeout)
+
+    async def fork(self, snapshot: str | None = None) -> Self:
+        """Open another session at the same server which continues from a snapshot of this one.
+
+        Args:
+            snapshot: A handle of this session's; by default of a snapshot taken now, which counts too.
+
+        Returns:
+            A client of its own; closed with this client at the latest.
+
+        Raises:
+            CapacityError: The server has no free session; a fork takes one.
+            SnapshotLostError, EnvironmentFailedError, NotSupportedError, SessionLostError: As for `restore`.
+        """
+        if snapshot is None:
+            snapshot = await self.snapshot()
+        return self._child(await self._link.afork(snapshot, self._message_timeout))
 
     async def connect(self) -> Self:
         """Connect now instead of at the first call, starting the provider's server if there is one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from dataclasses import dataclass
 
 from openenv_gym.client.balancer import Balancer, Site
@@ -82,6 +83,15 @@ class Lane:
             self._reset.cancel()
         else:
             self._session.give_up(done)
+
+    async def fork(self, snapshot: str, timeout: float | None) -> Lane:
+        """Make a lane whose session begins where this one's was; see `RemoteSession.fork`."""
+        site, session = self._site, await self._session.fork(snapshot, timeout)
+        twin = copy.copy(self)
+        twin._session, twin._site, twin._reset = session, site, None
+        if site is not None:
+            self._balancer.join(site)
+        return twin
 
     async def close(self) -> None:
         """End the session and free its slot."""

@@ -70,6 +70,23 @@ class Link:
         await self._astart_server()
         return self.sibling()
 
+    def fork(self, snapshot: str, timeout: float | None) -> Link:
+        """A link like `sibling`'s whose session begins where this one's was; see `RemoteSession.fork`."""
+        io = io_thread()
+        session = self._make_session(io, self._start_server())
+        return self._twin(io, io.run(session.fork(snapshot, timeout)))
+
+    async def afork(self, snapshot: str, timeout: float | None) -> Link:
+        """Do what `fork` does."""
+        io = io_thread()
+        session = self._make_session(io, await self._astart_server())
+        return self._twin(io, await io.arun(session.fork(snapshot, timeout)))
+
+    def _twin(self, io: IoThread, session: RemoteSession) -> Link:
+        twin = self.sibling()
+        twin._session, twin._io = session, io
+        return twin
+
     # --- calls -----------------------------------------------------------------------------------------
 
     def call(self, request: Request, timeout: float | None) -> Any:

@@ -6,7 +6,7 @@ import asyncio
 from typing import ClassVar
 
 from openenv_gym.client.channel import OnLost, OnReply
-from openenv_gym.errors import OpenEnvGymError, ProtocolError, SessionLostError
+from openenv_gym.errors import NotSupportedError, OpenEnvGymError, ProtocolError, SessionLostError
 from openenv_gym.transport.interface import ConnectionClosed, Transport
 from openenv_gym.wire import openenv
 from openenv_gym.wire.messages import ErrorReply, Op, Reply, Request
@@ -37,13 +37,16 @@ class OpenEnvChannel:
         self._reader = asyncio.get_running_loop().create_task(self._read())
 
     def send(self, request: Request, timeout: float | None) -> None:
-        """Queue a request; raises ``TypeError`` or ``ValueError`` for what JSON cannot carry.
-
-        The dialect has no word for ``timeout``.
-        """
+        """Queue a request; see `Channel.send`. The dialect has no word for ``timeout``."""
         frame = openenv.encode_request(request)
         self._awaiting_reply = True
         self._transport.send(frame)
+
+    async def fork(
+        self, snapshot: str, timeout: float | None, on_reply: OnReply, on_lost: OnLost
+    ) -> OpenEnvChannel:
+        """Refuse: the dialect has no forks."""
+        raise NotSupportedError(openenv.needs_v1("fork"))
 
     def close(self, *, orderly: bool) -> asyncio.Task[None]:
         """End the session; see `Channel.close`."""

@@ -13,6 +13,8 @@ from openenv_gym.client.io_thread import Done
 from openenv_gym.errors import (
     ClosedError,
     InvalidActionError,
+    NotResetError,
+    NotSupportedError,
     OpenEnvGymError,
     ProtocolError,
     SessionLostError,
@@ -21,13 +23,25 @@ from openenv_gym.errors import (
 from openenv_gym.providers.endpoint import Endpoint
 from openenv_gym.wire.client_session import ClientSession, Phase
 from openenv_gym.wire.faults import error_from_reply
-from openenv_gym.wire.messages import ErrorReply, McpReply, Op, Outcome, Reply, Request, StateReply
+from openenv_gym.wire.messages import (
+    ErrorReply,
+    McpReply,
+    Op,
+    Outcome,
+    Reply,
+    Request,
+    RestoredReply,
+    SnapshotReply,
+    StateReply,
+)
 
 _ANSWERS: dict[Op, tuple[type[Reply], ...]] = {
     Op.RESET: (Outcome, ErrorReply),
     Op.STEP: (Outcome, ErrorReply),
     Op.STATE: (StateReply, ErrorReply),
     Op.MCP: (McpReply, ErrorReply),
+    Op.SNAPSHOT: (SnapshotReply, ErrorReply),
+    Op.RESTORE: (RestoredReply, ErrorReply),
 }
 
 
@@ -154,6 +168,10 @@ class RemoteSession:
             self._machine.abandon()
             self._report(InvalidActionError(f"{request.op}() cannot be sent: {error}", "VALIDATION_ERROR"))
             return
+        except NotSupportedError as error:
+            self._machine.abandon()
+            self._report(error)
+            return
         if timeout is not None and not self._channel.keeps_deadlines:
             self._arm(timeout)
 
@@ -205,6 +223,28 @@ class RemoteSession:
         done, self._done, self._deadline = self._done, None, None
         if done is not None:
             done(result)
+
+    async def fork(self, snapshot: str, timeout: float | None) -> RemoteSession:
+        """Open another session at the same server, where this one was when a snapshot was taken.
+
+        Args:
+            snapshot: Its handle.
+            timeout: Seconds it may take, waiting for a slot included.
+
+        Raises:
+            SnapshotLostError: The server keeps it no longer.
+            CapacityError: The server has no free session.
+            NotSupportedError: The server offers no forks.
+            SessionLostError: This session is gone, and its snapshots with it.
+            NotResetError: It never began.
+        """
+        self._machine.require_alive("fork")
+        if self._channel is None:
+            raise NotResetError("fork() before reset(): call reset() first", "SESSION_ERROR")
+        twin = RemoteSession(self._connector, self.endpoint, connect_timeout=self._connect_timeout)
+        twin._machine = ClientSession(Phase.IDLE)
+        twin._channel = await self._channel.fork(snapshot, timeout, twin._on_reply, twin._on_lost)
+        return twin
 
     # --- deadlines -------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Any, Generic, Self
 
 from openenv_gym.client.env_client import ActT, EnvClient, ObsT, StateT, reply_payload
 from openenv_gym.models import StepResult
-from openenv_gym.wire.messages import Op, Request
+from openenv_gym.wire.messages import Op, Request, SnapshotReply
 
 
 class SyncEnvClient(Generic[ActT, ObsT, StateT]):
@@ -52,6 +52,22 @@ class SyncEnvClient(Generic[ActT, ObsT, StateT]):
         client = self._client
         reply = self._link.call(Request(Op.STATE), client._message_timeout)
         return client._parse_state(reply_payload(reply))
+
+    def snapshot(self) -> str:
+        """Have the server keep the episode as it is now; see `EnvClient.snapshot`."""
+        reply: SnapshotReply = self._link.call(Request(Op.SNAPSHOT), self._client._message_timeout)
+        return reply.handle
+
+    def restore(self, snapshot: str) -> None:
+        """Go back to a snapshot; see `EnvClient.restore`."""
+        self._link.call(Request(Op.RESTORE, {"snapshot": snapshot}), self._client._message_timeout)
+
+    def fork(self, snapshot: str | None = None) -> SyncEnvClient[ActT, ObsT, StateT]:
+        """Open another session which continues from a snapshot of this one; see `EnvClient.fork`."""
+        client = self._client
+        if snapshot is None:
+            snapshot = self.snapshot()
+        return client._child(self._link.fork(snapshot, client._message_timeout)).sync()
 
     def connect(self) -> Self:
         """Connect now instead of at the first call; see `EnvClient.connect`."""

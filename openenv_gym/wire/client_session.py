@@ -40,13 +40,16 @@ _IDLE, _BUSY, _LOST, _CLOSED = Phase.IDLE, Phase.BUSY, Phase.LOST, Phase.CLOSED
 class ClientSession:
     """Tracks one session; the I/O around it asks before each call and reports what happened.
 
+    Args:
+        phase: Where it begins: FRESH, or IDLE for a fork, which has its parent's episode.
+
     Attributes:
         phase: Where the session stands.
     """
 
-    def __init__(self) -> None:
-        self.phase = Phase.FRESH
-        self._before = Phase.FRESH
+    def __init__(self, phase: Phase = Phase.FRESH) -> None:
+        self.phase = phase
+        self._before = phase
         self._cause: SessionLostError | None = None
 
     def begin(self, op: Op) -> None:
@@ -63,11 +66,16 @@ class ClientSession:
                 f"{op}() was called while another call of this session is running; await each call, or open "
                 "one client a rollout"
             )
-        if phase is _CLOSED:
-            raise ClosedError(f"{op}() was called after close(); make a new client")
-        if phase is _LOST and op is not Op.RESET:
-            raise SessionLostError(f"{self._cause}; call reset() to start a new episode") from self._cause
+        if op is not Op.RESET or phase is _CLOSED:
+            self.require_alive(op)
         self._before, self.phase = phase, _BUSY
+
+    def require_alive(self, what: str) -> None:
+        """Raise `ClosedError` or `SessionLostError` where there is nothing (any more) to do ``what`` with."""
+        if self.phase is Phase.CLOSED:
+            raise ClosedError(f"{what}() was called after close(); make a new client")
+        if self.phase is Phase.LOST:
+            raise SessionLostError(f"{self._cause}; call reset() to start a new episode") from self._cause
 
     def finish(self, reply: Reply) -> None:
         """Record the reply to the running call."""

@@ -54,11 +54,16 @@ def encode_request(request: Request) -> str:
     if request.op in _OPS_WITH_DATA:
         return json_codec.encode({"type": request.op.value, "data": request.payload})
     if request.op not in _KEYS:
-        raise NotSupportedError(
-            f"{request.op}() needs openenv-gym.v1: serve the environment with openenv-gym, and insist on no "
-            "other dialect. OpenEnv's has no word for it"
-        )
+        raise NotSupportedError(needs_v1(request.op))
     return json_codec.encode({"type": request.op.value})
+
+
+def needs_v1(what: str) -> str:
+    """Say why something cannot be asked for in this dialect."""
+    return (
+        f"{what}() needs openenv-gym.v1: serve the environment with openenv-gym, and insist on no other "
+        "dialect; OpenEnv's has no word for it"
+    )
 
 
 def decode_reply(frame: str | bytes) -> Reply:

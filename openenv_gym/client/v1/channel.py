@@ -38,6 +38,13 @@ class SharedChannel:
         """Queue a request; it shares a frame with all that are queued in this turn of the loop."""
         self._connection.call(self, request, timeout)
 
+    async def fork(
+        self, snapshot: str, timeout: float | None, on_reply: OnReply, on_lost: OnLost
+    ) -> SharedChannel:
+        """Open a session on the same connection; see `Channel.fork`."""
+        origin = self.session, snapshot
+        return await self._connection.open(timeout, on_reply, on_lost, origin=origin)
+
     def close(self, *, orderly: bool) -> asyncio.Future[None]:
         """End the session, even while a call runs; see `Channel.close`."""
         if self._end is None:

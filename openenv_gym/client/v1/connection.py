@@ -111,15 +111,24 @@ class SharedConnection:
 
     # --- sessions --------------------------------------------------------------------------------------
 
-    async def open(self, timeout: float | None, on_reply: OnReply, on_lost: OnLost) -> SharedChannel:
-        """Open a session; see `Connector.open`."""
+    async def open(
+        self,
+        timeout: float | None,
+        on_reply: OnReply,
+        on_lost: OnLost,
+        *,
+        origin: tuple[str, str] | None = None,
+    ) -> SharedChannel:
+        """Open a session; see `Connector.open`, and `Channel.fork` where ``origin`` names its parent and the
+        parent's snapshot."""
         self._guests += 1
         self._used = True
         try:
             began = self._loop.time()
             await self._wait_for_greeting(timeout)
             left = _OPEN_TIMEOUT if timeout is None else max(0.01, began + timeout - self._loop.time())
-            session = self._machine.open(self._loop.time(), left)
+            parent, snapshot = origin or (None, None)
+            session = self._machine.open(self._loop.time(), left, parent=parent, snapshot=snapshot)
             opening = self._openings[session] = self._loop.create_future()
             channel = SharedChannel(self, session, on_reply, on_lost)
             self._channels[session] = channel

@@ -376,7 +376,10 @@ class ClientMachine:
 
     def _require(self, feature: str) -> None:
         if self.greeting is None or feature not in self.greeting.features:
-            raise NotSupportedError(f"the server's environment offers no {feature}")
+            raise NotSupportedError(
+                f"the server's environment offers no {feature}: that takes snapshot() and restore() methods "
+                "(openenv_gym.server.Restorable), and a fork an environment that allows several sessions"
+            )
 
     # --- time ------------------------------------------------------------------------------------------
 
