@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from openenv_gym.registry.gymnasium_ids import register_all
 
 if TYPE_CHECKING:
+    from openenv_gym.adapters.branching import fork, restore, snapshot
     from openenv_gym.adapters.remote_env import RemoteEnv
     from openenv_gym.adapters.remote_vector_env import RemoteVectorEnv
     from openenv_gym.client.env_client import EnvClient
@@ -34,6 +35,9 @@ _HOMES = {
     "State": "openenv_gym.models",
     "StepResult": "openenv_gym.models",
     "SyncEnvClient": "openenv_gym.client.sync_client",
+    "fork": "openenv_gym.adapters.branching",
+    "restore": "openenv_gym.adapters.branching",
+    "snapshot": "openenv_gym.adapters.branching",
 }
 
 __version__ = "0.1.0"
@@ -50,6 +54,9 @@ __all__ = [
     "State",
     "StepResult",
     "SyncEnvClient",
+    "fork",
+    "restore",
+    "snapshot",
 ]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import gymnasium
@@ -18,13 +20,28 @@ from openenv_gym.errors import (
     UsageError,
 )
 from openenv_gym.providers.provider import Provider
-from openenv_gym.wire.messages import Op, Outcome, Reply, Request, StateReply
+from openenv_gym.wire.messages import Op, Outcome, Reply, Request, SnapshotReply, StateReply
 
 # The server's own default deadline for a step is ten minutes; the minute lets its answer arrive.
 DEFAULT_STEP_TIMEOUT = 660.0
 DEFAULT_RESET_TIMEOUT = 120.0
 
 OnFault = Literal["truncate", "raise"]
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """Where a `RemoteEnv` was; made by `RemoteEnv.snapshot`.
+
+    Attributes:
+        handle: The server's name for it.
+        observation: The last one.
+        rng: State of the generator that draws the seeds of unseeded resets.
+    """
+
+    handle: str
+    observation: Any = field(repr=False)
+    rng: Mapping[str, Any] = field(repr=False)
 
 
 class RemoteEnv(gymnasium.Env[Any, Any]):
@@ -153,6 +170,66 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
         reply = self._call(Request(Op.STATE), self._step_timeout)
         assert isinstance(reply, StateReply)
         return reply.data
+
+    def snapshot(self) -> Snapshot:
+        """Have the server keep the episode as it is now, for `restore` and `fork`.
+
+        It is kept as long as this session lives, and as long as the server does not drop it: a session keeps
+        those 16 (unless its operator chose otherwise) that were used last. An environment that
+        ``gymnasium.make`` made is wrapped, and its wrappers count steps: use `openenv_gym.snapshot` on it.
+
+        Raises:
+            NotSupportedError: The environment offers no snapshots, or its server speaks OpenEnv's dialect.
+            NotResetError: There was no ``reset``.
+            SessionLostError: The episode is gone.
+        """
+        reply = self._call(Request(Op.SNAPSHOT), self._step_timeout)
+        assert isinstance(reply, SnapshotReply)
+        return Snapshot(reply.handle, self._last_observation, self.np_random.bit_generator.state)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back: the next step continues from where the snapshot was taken, as often as you like.
+
+        Raises:
+            SnapshotLostError: The server keeps it no longer; the episode goes on.
+            EnvironmentFailedError: The environment could not; it needs a ``reset``, or another ``restore``.
+            SessionLostError: The episode is gone, and its snapshots with it.
+        """
+        self._call(Request(Op.RESTORE, {"snapshot": snapshot.handle}), self._step_timeout)
+        self._last_observation = snapshot.observation
+        self.np_random.bit_generator.state = snapshot.rng
+
+    def fork(self, snapshot: Snapshot | None = None) -> RemoteEnv:
+        """Make an environment of its own that continues from a snapshot of this one, at the same server.
+
+        Args:
+            snapshot: Of this environment; by default one taken now, which counts too. To fork many from one
+                state, take it once.
+
+        Returns:
+            The fork. It takes a session of its own; close it by itself, before or after this one: a server
+            that was started for them stops with the last.
+
+        Raises:
+            CapacityError: The server has no free session.
+            SnapshotLostError: The server keeps the snapshot no longer.
+            NotSupportedError: As for `snapshot`, or the environment allows one session only.
+            SessionLostError: The episode is gone, and its snapshots with it.
+        """
+        if self._closed:
+            raise ClosedError("fork() was called after close(); make a new environment")
+        if snapshot is None:
+            snapshot = self.snapshot()
+        twin = copy.copy(self)
+        twin._pool = self._pool.fork(0, snapshot.handle, self._reset_timeout)
+        self._servers.share()
+        twin._last_observation = snapshot.observation
+        twin.np_random = copy.deepcopy(self.np_random)
+        twin.np_random.bit_generator.state = snapshot.rng
+        # They draw samples, each with a generator of its own.
+        twin.action_space = copy.deepcopy(self.action_space)
+        twin.observation_space = copy.deepcopy(self.observation_space)
+        return twin
 
     def render(self) -> None:
         """Render nothing: OpenEnv servers send no frames."""

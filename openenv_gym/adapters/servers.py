@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from openenv_gym.adapters.interface import Interface
 from openenv_gym.client.dialects import Dialect
@@ -15,17 +15,35 @@ from openenv_gym.providers.endpoint import Endpoint, ServerSpec
 from openenv_gym.providers.provider import Provider
 
 
-@dataclass(frozen=True, slots=True)
 class Servers:
     """Running servers, and how to give them back.
 
-    Attributes:
+    Args:
         endpoints: At least one.
-        release: Gives back what was started for the caller; does nothing for a ``base_url``.
+        give_back: Gives back what was started for the caller; does nothing for a ``base_url``.
+
+    Attributes:
+        endpoints: As given.
     """
 
-    endpoints: tuple[Endpoint, ...]
-    release: Callable[[], None]
+    def __init__(self, endpoints: tuple[Endpoint, ...], give_back: Callable[[], None]) -> None:
+        self.endpoints = endpoints
+        self._give_back = give_back
+        self._users = 1
+        self._lock = threading.Lock()
+
+    def share(self) -> None:
+        """Count another user, who calls `release` too."""
+        with self._lock:
+            self._users += 1
+
+    def release(self) -> None:
+        """Give the servers back with the last user's call; each calls it once."""
+        with self._lock:
+            self._users -= 1
+            is_last = self._users == 0
+        if is_last:
+            self._give_back()
 
 
 def find_servers(

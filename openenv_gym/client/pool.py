@@ -79,12 +79,17 @@ class SessionPool:
             )
         balancer = Balancer(endpoints)
         scout = Scout(connector, balancer, sessions=num_lanes, timeout=connect_timeout)
-        self._lanes = [
-            Lane(connector, balancer, scout, connect_timeout=connect_timeout, open_timeout=open_timeout)
-            for _ in range(num_lanes)
-        ]
+        self._begin(
+            [
+                Lane(connector, balancer, scout, connect_timeout=connect_timeout, open_timeout=open_timeout)
+                for _ in range(num_lanes)
+            ]
+        )
+
+    def _begin(self, lanes: list[Lane]) -> None:
+        self._lanes = lanes
         self._io = io_thread()
-        self._inbox = Inbox(self._io.loop, num_lanes)
+        self._inbox = Inbox(self._io.loop, len(lanes))
         self._closing = threading.Lock()
         self._closed = False
 
@@ -189,6 +194,23 @@ class SessionPool:
         finally:
             self._inbox.release(lane)
         return reply
+
+    def fork(self, lane: int, snapshot: str, timeout: float | None = None) -> SessionPool:
+        """Make a pool of one lane, whose session begins where another lane's was.
+
+        Args:
+            lane: A lane of this pool; a call may be running on it.
+            snapshot: The handle of one of its snapshots.
+            timeout: Seconds the new session may take to open; ``None`` waits as long as the server does.
+
+        Raises:
+            OpenEnvGymError: What `RemoteSession.fork` raises.
+        """
+        self._require_usable()
+        twin = SessionPool.__new__(SessionPool)
+        twin._closed = True
+        twin._begin([self._io.run(self._lanes[lane].fork(snapshot, timeout))])
+        return twin
 
     # --- the end ---------------------------------------------------------------------------------------
 
