@@ -73,6 +73,7 @@ class CheckoutPool:
         self._shelves: OrderedDict[Key, _Shelf] = OrderedDict()
         self._names = count()
         self._trash = 0
+        self._abandoned: deque[Path] = deque()
         self._closed = False
         self._jobs: queue.PriorityQueue[_Job] = queue.PriorityQueue()
         self._worker = threading.Thread(target=self._work, name="git-checkouts", daemon=True)
@@ -120,6 +121,19 @@ class CheckoutPool:
             self._remove(trash)  # whoever makes the waste faster than it can be removed waits for it
         else:
             self._later(_SOMETIME, partial(self._remove, trash))
+
+    def abandon(self, path: Path) -> None:
+        """Leave ``path`` to the next `sweep`. Takes no lock, so a finalizer may call it, anywhere."""
+        self._abandoned.append(path)
+
+    def sweep(self) -> None:
+        """Discard what was abandoned so far."""
+        while self._abandoned:
+            try:
+                path = self._abandoned.popleft()
+            except IndexError:
+                return  # another thread was quicker
+            self.discard(path)
 
     def drain(self) -> None:
         """Wait until everything asked for so far is done."""

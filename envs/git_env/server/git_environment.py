@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import uuid
+import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +18,7 @@ from git_env.server.policy.command_policy import ParsedCommand, parse_command
 from git_env.server.policy.refusal import Refusal
 from git_env.server.policy.workspace_paths import WORKSPACE
 from git_env.server.session_sandbox import GitResult
-from git_env.server.session_workspace import SessionWorkspace, WorkingDirectory
+from git_env.server.session_workspace import SavedWorkspace, SessionWorkspace, WorkingDirectory
 from git_env.server.settings import Task
 from git_env.server.shared_state import SharedState
 from git_env.server.task_catalog import TaskCatalog
@@ -26,6 +28,27 @@ from openenv_gym.models import EnvironmentMetadata
 from openenv_gym.server.environment import Environment
 
 VERSION = "0.1.0"
+
+
+@dataclass(frozen=True, eq=False)
+class GitSnapshot:
+    """An episode as it was; made by `GitEnvironment.snapshot`, for environments that share its server.
+
+    Attributes:
+        shared: What they share.
+        workspace: The files.
+        state: The bookkeeping.
+        task_directory: The task's repository.
+        clock: Tells the episode's time.
+        rng: The state of the generator behind later resets.
+    """
+
+    shared: SharedState
+    workspace: SavedWorkspace
+    state: GitState
+    task_directory: str
+    clock: EpisodeClock
+    rng: tuple[Any, ...]
 
 
 class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
@@ -51,6 +74,7 @@ class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
         self._rng = random.Random()
         self._clock = EpisodeClock(0)
         self._state = GitState(workspace_path=WORKSPACE)
+        self._saved: weakref.WeakSet[SavedWorkspace] = weakref.WeakSet()
 
     # --- episodes
 
@@ -81,17 +105,21 @@ class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
         task = self._tasks.choose(task_id, split, index, self._rng)
         self._clock = EpisodeClock(self._rng.getrandbits(32))
         self._reset_rubric()
+        workspace = self._usable_workspace()
+        workspace.clear()
+        self._state = GitState(
+            episode_id=episode_id or str(uuid.uuid4()), gitea_ready=True, workspace_path=WORKSPACE
+        )
+        return self._apply_transform(self._begin(workspace, task))
+
+    def _usable_workspace(self) -> SessionWorkspace:
         self._shared.start()
         if self._workspace is not None and not self._workspace.usable:
             self._workspace.close()
             self._workspace = None
         if self._workspace is None:
             self._workspace = SessionWorkspace(self._shared)
-        self._workspace.clear()
-        self._state = GitState(
-            episode_id=episode_id or str(uuid.uuid4()), gitea_ready=True, workspace_path=WORKSPACE
-        )
-        return self._apply_transform(self._begin(self._workspace, task))
+        return self._workspace
 
     def _begin(self, workspace: SessionWorkspace, task: Task | None) -> GitObservation:
         self._task_directory = ""
@@ -151,6 +179,45 @@ class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
         if self.rubric is not None:
             observation.reward = self._apply_rubric(action, observation)
         return self._apply_transform(observation)
+
+    # --- snapshots
+
+    def snapshot(self) -> GitSnapshot:
+        """Copy the episode, git's objects shared; see `openenv_gym.server.Restorable`.
+
+        Raises:
+            NotResetError: ``reset`` has not been called.
+            EnvironmentFailedError: This session's snapshots would take more than a workspace may.
+        """
+        if self._workspace is None:
+            raise NotResetError("call reset() before snapshot()")
+        left = self._shared.settings.limits.workspace_bytes - sum(saved.bytes for saved in self._saved)
+        try:
+            saved = self._workspace.save(left)
+        except Refusal as error:
+            raise EnvironmentFailedError(f"no snapshot can be taken: {error}") from None
+        self._saved.add(saved)
+        state, rng = self._state.model_copy(), self._rng.getstate()
+        return GitSnapshot(self._shared, saved, state, self._task_directory, self._clock, rng)
+
+    def restore(self, state: GitSnapshot) -> None:
+        """Take on an episode that `snapshot` copied.
+
+        Raises:
+            EnvironmentFailedError: It is from an environment that shares no mirrors with this one.
+            SandboxError: Nothing can confine commands on this machine.
+        """
+        if state.shared is not self._shared:
+            raise EnvironmentFailedError(
+                "the snapshot needs the mirrors of its own server: serve git_env.server.app, whose sessions "
+                "share them"
+            )
+        self._usable_workspace().load(state.workspace)
+        self._state, self._task_directory = state.state.model_copy(), state.task_directory
+        self._clock = state.clock
+        self._rng.setstate(state.rng)
+
+    # --- bookkeeping
 
     @property
     def state(self) -> GitState:

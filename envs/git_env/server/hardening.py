@@ -54,6 +54,9 @@ ENFORCED: tuple[Setting, ...] = (
     # A large pack must not need more address space than a process may have.
     ("core.packedGitWindowSize", "32m"),
     ("core.packedGitLimit", "256m"),
+    # A snapshot is a copy: of what git compares, it keeps the time and the size.
+    ("core.checkStat", "minimal"),
+    ("core.trustctime", "false"),
     # Nothing in the background, and the same output on every machine.
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),

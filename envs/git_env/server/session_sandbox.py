@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -86,6 +87,12 @@ class SessionSandbox:
         # Under Landlock there is no mount namespace: programs see, and print, real paths.
         places = (WORKSPACE, MIRRORS, _SETTINGS, SCRATCH)
         self._rewrites = [(self.inside(place), place) for place in places if self.inside(place) != place]
+
+    @property
+    def owner(self) -> tuple[int, int] | None:
+        """User and group that the workspace's files belong to; None where that is this process's own."""
+        sandbox = self._sandbox
+        return (sandbox.uid, sandbox.gid) if sandbox.uid != os.geteuid() else None
 
     @property
     def usable(self) -> bool:

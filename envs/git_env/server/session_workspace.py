@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import secrets
 import time
+import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from git_env.server.fresh_checkout import quoted_path
 from git_env.server.hardening import ENFORCED, Setting, as_environ
@@ -27,6 +28,7 @@ from git_env.server.policy.workspace_paths import (
 )
 from git_env.server.session_sandbox import MIRRORS, SCRATCH, GitResult, SessionSandbox
 from git_env.server.shared_state import SharedState
+from git_env.server.tree_copy import TreeCopy
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,27 @@ class WorkingDirectory:
 
     checkout: Checkout
     parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SavedWorkspace:
+    """A copy of a workspace, gone when nothing refers to it any more; made by `SessionWorkspace.save`.
+
+    Attributes:
+        directory: Where it lies.
+        bytes: What it takes.
+        checkouts: The repositories in it.
+        verified: Those whose configuration was found to be harmless.
+        written_bytes: What the agent had written.
+        disk_full: Whether the workspace was full.
+    """
+
+    directory: Path
+    bytes: int
+    checkouts: Mapping[str, Checkout]
+    verified: frozenset[str]
+    written_bytes: int
+    disk_full: bool
 
 
 class SessionWorkspace:
@@ -101,6 +124,7 @@ class SessionWorkspace:
         """End the sandbox and remove the files."""
         self._sandbox.close()
         self._shared.pool.discard(self.root)
+        self._shared.pool.sweep()
 
     # --- checkouts
 
@@ -131,6 +155,57 @@ class SessionWorkspace:
         self._checkouts[checkout.name] = checkout
         self._verified[checkout.name] = self._config_stamp(checkout)
         return checkout
+
+    # --- snapshots
+
+    def save(self, max_bytes: int) -> SavedWorkspace:
+        """Copy everything in the workspace, sharing git's objects.
+
+        Args:
+            max_bytes: Bytes that the copy may take.
+
+        Raises:
+            Refusal: It would take more.
+        """
+        pool, checkouts = self._shared.pool, dict(self._checkouts)
+        pool.sweep()
+        directory = self._shared.snapshots / secrets.token_hex(8)
+        directory.mkdir()
+        objects = {(name, ".git", "objects") for name in checkouts}
+        try:
+            taken = TreeCopy(self.root, directory, shared=objects, max_bytes=max_bytes).bytes
+        except BaseException:
+            pool.discard(directory)
+            raise
+        verified = frozenset(filter(self._is_verified, checkouts))
+        saved = SavedWorkspace(directory, taken, checkouts, verified, self._written_bytes, self._disk_full)
+        weakref.finalize(saved, pool.abandon, directory).atexit = False
+        return saved
+
+    def load(self, saved: SavedWorkspace) -> None:
+        """Replace everything in the workspace by a copy of what was saved.
+
+        Raises:
+            OSError: It cannot be copied; the workspace holds a part of it.
+        """
+        self.clear()
+        self._shared.pool.sweep()
+        objects = {(name, ".git", "objects") for name in saved.checkouts}
+        TreeCopy(
+            saved.directory, self.root, shared=objects, max_bytes=2 * saved.bytes, owner=self._sandbox.owner
+        )
+        self._checkouts.update(saved.checkouts)
+        for name in saved.verified:
+            self._verified[name] = self._config_stamp(saved.checkouts[name])
+        self._written_bytes, self._disk_full = saved.written_bytes, saved.disk_full
+
+    def _is_verified(self, name: str) -> bool:
+        try:
+            return self._config_stamp(self._checkouts[name]) == self._verified.get(name)
+        except Refusal:
+            return False
+
+    # --- places
 
     def locate(self, working_dir: str) -> WorkingDirectory:
         """Find the repository that a directory belongs to.

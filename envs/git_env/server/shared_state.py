@@ -55,6 +55,7 @@ class SharedState:
         self.client: GiteaClient
         self.mirrors: MirrorStore
         self.pool: CheckoutPool
+        self.snapshots: Path
 
     def start(self) -> None:
         """Start what is not started yet; returns when mirrors can be fetched.
@@ -173,6 +174,8 @@ class SharedState:
         self.mirrors = MirrorStore(self.directory / "mirrors", self.git, self.access, url, shown_url)
         build = partial(build_checkout, self.git)
         self.pool = CheckoutPool(self.directory / "checkouts", build, prepared=settings.prepared)
+        self.snapshots = self.directory / "snapshots"
+        self.snapshots.mkdir(mode=0o700)
         # Run backwards: build nothing more, kill what is being built, wait for the thread.
         cleanup.callback(self.pool.join)
         cleanup.callback(self.git.close)
