@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import threading
 from typing import Any
 
@@ -151,6 +152,60 @@ class AsyncParrot(Parrot):
     async def step_async(self, action: Say, timeout_s: float | None = None, **kwargs: Any) -> Heard:
         await asyncio.sleep(0)
         return self.step(action, timeout_s)
+
+
+class Gambler(Parrot):
+    """Draws a number each step, and can go back; fails in the method of the two that it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rng = random.Random(0)
+        self._fails_in = ""
+
+    def reset(self, seed: int | None = None, episode_id: str | None = None, greeting: str = "hello") -> Heard:
+        self._rng.seed(seed)
+        self._fails_in = ""
+        return super().reset(seed, episode_id, greeting)
+
+    def step(self, action: Say, timeout_s: float | None = None) -> Heard:
+        if action.message in ("snapshot", "restore"):
+            self._fails_in = action.message
+        heard = super().step(action, timeout_s)
+        return heard.model_copy(update={"echo": f"{action.message} {self._rng.randrange(10**9)}"})
+
+    def snapshot(self) -> Any:
+        if self._fails_in == "snapshot":
+            raise LookupError("lost the dice")
+        return self._rng.getstate(), self._state.model_copy(), self._fails_in
+
+    def restore(self, state: Any) -> None:
+        rng, self._state, fails_in = state[0], state[1].model_copy(), state[2]
+        if fails_in == "restore":
+            raise LookupError("lost the dice")
+        self._rng.setstate(rng)
+        self._fails_in = fails_in
+
+
+class InlineGambler(Gambler):
+    EXECUTION = "inline"
+
+
+class ProcessGambler(Gambler):
+    EXECUTION = "process"
+
+
+class AsyncGambler(Gambler):
+    async def step_async(self, action: Say, timeout_s: float | None = None, **kwargs: Any) -> Heard:
+        await asyncio.sleep(0)
+        return self.step(action, timeout_s)
+
+    async def snapshot(self) -> Any:
+        await asyncio.sleep(0)
+        return super().snapshot()
+
+    async def restore(self, state: Any) -> None:
+        await asyncio.sleep(0)
+        super().restore(state)
 
 
 class Unspeakable(Parrot):
