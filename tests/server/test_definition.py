@@ -220,3 +220,20 @@ def test_an_action_that_validates_itself_is_asked() -> None:
 
     definition = define(battery.Foreign, Shouted, Observation)
     assert definition.validate_action({"text": "hi"}) == Shouted(text="HI")
+
+
+class GoesBack(Many):
+    def snapshot(self) -> int:
+        return self.size
+
+    async def restore(self, state: int) -> None:
+        self.size = state
+
+
+def test_snapshots_are_offered_by_whoever_has_both_methods() -> None:
+    assert define_it(GoesBack).features == ("snapshot", "fork")
+    assert define_it(GoesBack, max_sessions=1).features == define_it(GoesBack()).features == ("snapshot",)
+    assert define_it(Many).features == ()
+    assert define_it(type("Half", (Many,), {"snapshot": lambda self: 1})).features == ()
+    others = {"snapshot": lambda self, path: None, "restore": lambda self: None}
+    assert define_it(type("Others", (Many,), others)).features == ()

@@ -4,10 +4,19 @@ from typing import Any
 
 import pytest
 
-from openenv_gym.server.host import Answer, Job, Question
+from openenv_gym.server.host import Answer, HostReply, Job, Question, Snapshot
 from openenv_gym.server.worker_messages import job_message, read_job, read_reply, reply_message
 from openenv_gym.wire import pipe
-from openenv_gym.wire.messages import ErrorReply, McpReply, Op, Outcome, Reply, Request, StateReply
+from openenv_gym.wire.messages import (
+    ErrorReply,
+    McpReply,
+    Op,
+    Outcome,
+    Request,
+    RestoredReply,
+    SnapshotReply,
+    StateReply,
+)
 
 
 def through_the_pipe(message: Any) -> Any:
@@ -22,7 +31,7 @@ def test_jobs(job: Job, timeout: float | None) -> None:
     assert read_job(through_the_pipe(job_message(job, timeout))) == (job, timeout)
 
 
-STEP, STATE = Request(Op.STEP, {}), Request(Op.STATE)
+STEP, STATE, SNAPSHOT = Request(Op.STEP, {}), Request(Op.STATE), Request(Op.SNAPSHOT)
 
 
 @pytest.mark.parametrize(
@@ -33,11 +42,13 @@ STEP, STATE = Request(Op.STEP, {}), Request(Op.STATE)
         (STATE, StateReply({"step_count": 1})),
         (Request(Op.MCP), McpReply({"id": 1})),
         (Question("list_splits"), Answer(["train"])),
+        (SNAPSHOT, Snapshot(b"pickled")),
+        (Request(Op.RESTORE, {"state": b"pickled"}), RestoredReply()),
         (STEP, ErrorReply("EXECUTION_ERROR", "it broke", {"type": "ValueError"})),
         (None, ErrorReply("FACTORY_ERROR", "it broke")),
     ],
 )
-def test_replies(job: Job | None, reply: Reply | Answer) -> None:
+def test_replies(job: Job | None, reply: HostReply) -> None:
     assert read_reply(through_the_pipe(reply_message(reply)), job) == reply
 
 
@@ -49,9 +60,11 @@ def test_replies(job: Job | None, reply: Reply | Answer) -> None:
         (STEP, Answer(1)),
         (Question("x"), Outcome({})),
         (None, Answer(1)),
+        (SNAPSHOT, RestoredReply()),
+        (STEP, Snapshot(b"")),
     ],
 )
-def test_a_reply_to_another_question_is_refused(job: Job | None, reply: Reply | Answer) -> None:
+def test_a_reply_to_another_question_is_refused(job: Job | None, reply: HostReply) -> None:
     with pytest.raises(pipe.FrameError, match="not the reply that was asked for"):
         read_reply(reply_message(reply), job)
 
@@ -68,12 +81,18 @@ def test_a_reply_to_another_question_is_refused(job: Job | None, reply: Reply | 
         ["state", "won"],
         ["error", 5, "text", {}],
         ["opened"],
+        ["snapshot", {"a": 1}],
         {"type": "state"},
     ],
 )
 def test_a_worker_is_not_trusted(message: Any) -> None:
     with pytest.raises(pipe.FrameError, match="not a reply"):
         read_reply(message, STEP)
+
+
+def test_a_worker_has_no_handles() -> None:
+    with pytest.raises(TypeError, match="states, not handles"):
+        reply_message(SnapshotReply("h"))
 
 
 def test_what_is_no_job_is_refused() -> None:

@@ -31,6 +31,8 @@ from tests.wire.json_values import errors as error_replies
         (ErrorCode.EXECUTION_ERROR, Reason.DEADLINE, errors.StepTimeoutError),
         (ErrorCode.EXECUTION_ERROR, Reason.CRASHED, errors.SessionLostError),
         (ErrorCode.VALIDATION_ERROR, Reason.TOO_LARGE, errors.SessionLostError),
+        (ErrorCode.VALIDATION_ERROR, Reason.NO_SNAPSHOT, errors.SnapshotLostError),
+        (ErrorCode.SESSION_ERROR, Reason.NO_SNAPSHOT, errors.SnapshotLostError),
     ],
 )
 def test_codes_and_reasons(code: str, reason: Reason | None, kind: type[Exception]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from openenv_gym.errors import ProtocolError
+from openenv_gym.errors import NotSupportedError, ProtocolError
 from openenv_gym.wire import openenv
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, McpReply, Op, Outcome, Request, StateReply
 from tests.wire.json_values import errors, frames, outcomes, requests
@@ -122,3 +122,12 @@ def test_details_cannot_pose_as_code_or_message() -> None:
     error = ErrorReply(ErrorCode.EXECUTION_ERROR, "no", {"code": "OK", "message": "yes", "reason": "busy"})
     back = openenv.decode_reply(openenv.encode_reply(error))
     assert back == ErrorReply("EXECUTION_ERROR", "no", {"reason": "busy"})
+
+
+@pytest.mark.parametrize("op", [Op.SNAPSHOT, Op.RESTORE])
+def test_the_dialect_has_no_word_for_snapshots(op: Op) -> None:
+    with pytest.raises(NotSupportedError, match=f"{op}.. needs openenv-gym"):
+        openenv.encode_request(Request(op))
+    with pytest.raises(openenv.FrameError) as refused:
+        openenv.decode_request(json.dumps({"type": op.value, "data": {}}))
+    assert refused.value.reply.code == ErrorCode.UNKNOWN_TYPE

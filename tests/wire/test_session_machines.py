@@ -8,11 +8,21 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from openenv_gym.errors import ClosedError, ConcurrentCallError, OpenEnvGymError, SessionLostError
 from openenv_gym.wire.client_session import ClientSession, Phase
-from openenv_gym.wire.messages import ErrorCode, ErrorReply, Op, Outcome, Reason, StateReply
-from openenv_gym.wire.server_session import ServerSession, Stage
+from openenv_gym.wire.messages import (
+    ErrorCode,
+    ErrorReply,
+    Op,
+    Outcome,
+    Reason,
+    RestoredReply,
+    SnapshotReply,
+    StateReply,
+)
+from openenv_gym.wire.server_session import Place, ServerSession, Stage
 
-CALLS = st.sampled_from([Op.RESET, Op.STEP, Op.STATE, Op.MCP])
+CALLS = st.sampled_from([Op.RESET, Op.STEP, Op.STATE, Op.MCP, Op.SNAPSHOT, Op.RESTORE])
 HARMLESS = ErrorReply(ErrorCode.EXECUTION_ERROR, "the environment raised")
+NO_SNAPSHOT = ErrorReply(ErrorCode.VALIDATION_ERROR, "dropped", {"reason": Reason.NO_SNAPSHOT.value})
 FULL = ErrorReply(ErrorCode.CAPACITY_REACHED, "full")
 FATAL = [
     ErrorReply(ErrorCode.FACTORY_ERROR, "no environment"),
@@ -103,6 +113,7 @@ class ServerWalk(RuleBasedStateMachine):
         self.expected = Stage.NEW
         self.running: Op | None = None
         self.steps = 0
+        self.places: list[tuple[Place, Stage, int]] = []
 
     @rule(op=CALLS)
     def begin(self, op: Op) -> None:
@@ -111,7 +122,7 @@ class ServerWalk(RuleBasedStateMachine):
             reason: Reason | None = Reason.CLOSED
         elif self.running is not None:
             reason = Reason.BUSY
-        elif op is Op.STEP and not self.lenient and self.expected is Stage.NEW:
+        elif op in (Op.STEP, Op.SNAPSHOT) and not self.lenient and self.expected is Stage.NEW:
             reason = Reason.NOT_RESET
         elif op is Op.STEP and not self.lenient and self.expected is Stage.DONE:
             reason = Reason.EPISODE_OVER
@@ -121,11 +132,15 @@ class ServerWalk(RuleBasedStateMachine):
         if reason is None:
             self.running = op
 
-    @precondition(lambda self: self.running is not None)
+    @precondition(lambda self: self.running not in (None, Op.RESTORE))
     @rule(done=st.booleans(), truncated=st.booleans())
     def finish(self, done: bool, truncated: bool) -> None:
         op, self.running = self.running, None
         assert op is not None
+        if op is Op.SNAPSHOT:
+            self.places.append((self.session.place, self.expected, self.steps))
+            self.session.finish(op, SnapshotReply("h"))
+            return
         if op not in (Op.RESET, Op.STEP):
             self.session.finish(op, StateReply({}))
             return
@@ -134,17 +149,27 @@ class ServerWalk(RuleBasedStateMachine):
             self.expected = Stage.DONE if done or truncated else Stage.RUNNING
             self.steps = 0 if op is Op.RESET else self.steps + 1
 
+    @precondition(lambda self: self.running is Op.RESTORE and self.places)
+    @rule(data=st.data())
+    def restored(self, data: st.DataObject) -> None:
+        place, stage, steps = data.draw(st.sampled_from(self.places))
+        self.running = None
+        self.session.put_back(place)
+        self.session.finish(Op.RESTORE, RestoredReply())
+        if self.expected is not Stage.CLOSED:
+            self.expected, self.steps = stage, steps
+
     @precondition(lambda self: self.running is not None)
-    @rule(reply=st.sampled_from([HARMLESS, *FATAL]))
+    @rule(reply=st.sampled_from([HARMLESS, NO_SNAPSHOT, *FATAL]))
     def fail(self, reply: ErrorReply) -> None:
         op, self.running = self.running, None
         assert op is not None
         self.session.finish(op, reply)
         if self.expected is Stage.CLOSED:
             return
-        if reply is not HARMLESS:
+        if reply in FATAL:
             self.expected = Stage.CLOSED
-        elif op is Op.RESET:
+        elif op is Op.RESET or (op is Op.RESTORE and reply is HARMLESS):
             self.expected = Stage.NEW
 
     @rule()
@@ -188,3 +213,15 @@ def test_a_failed_reset_does_not_bring_a_lost_session_back() -> None:
     session.finish(HARMLESS)
     with pytest.raises(SessionLostError):
         session.begin(Op.STEP)
+
+
+def test_a_fork_has_an_episode_from_its_beginning() -> None:
+    session = ClientSession(Phase.IDLE)
+    session.require_alive("step")
+    session.begin(Op.STEP)
+    session.finish(FULL)
+    with pytest.raises(SessionLostError):
+        session.require_alive("fork")
+    session.close()
+    with pytest.raises(ClosedError):
+        session.require_alive("fork")

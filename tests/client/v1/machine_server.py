@@ -17,7 +17,16 @@ from openenv_gym.errors import ServerUnreachableError
 from openenv_gym.providers.endpoint import Endpoint
 from openenv_gym.transport.interface import ConnectionClosed, Transport
 from openenv_gym.transport.memory import memory_pair
-from openenv_gym.wire.messages import ErrorCode, ErrorReply, Outcome, Reason, Reply, StateReply
+from openenv_gym.wire.messages import (
+    ErrorCode,
+    ErrorReply,
+    Outcome,
+    Reason,
+    Reply,
+    RestoredReply,
+    SnapshotReply,
+    StateReply,
+)
 from openenv_gym.wire.v1.codecs import choose_subprotocol, codec_for
 from openenv_gym.wire.v1.server_effects import CloseSession, OpenSession, RunCall
 from openenv_gym.wire.v1.server_machine import ServerMachine
@@ -71,6 +80,7 @@ class MachineServer:
     def start(self) -> None:
         """Begin a life without any session."""
         self._steps: dict[str, int] = {}
+        self._snapshots: dict[tuple[str, str | None], int] = {}  # steps by session and handle
         self._timers: dict[str, asyncio.TimerHandle] = {}
         terms = ServerTerms(f"instance-{next(_instances)}", self._capacity, **self._terms)
         self.machine = ServerMachine(terms)
@@ -133,9 +143,9 @@ class MachineServer:
         while effects := machine.take_effects():
             for effect in effects:
                 match effect:
-                    case OpenSession(session):
+                    case OpenSession(session, _, parent, snapshot):
                         self.opened += 1
-                        self._steps[session] = -1
+                        self._steps[session] = self._snapshots[parent, snapshot] if parent else -1
                         machine.opened(session)
                     case CloseSession(session):
                         self._steps.pop(session, None)
@@ -183,6 +193,13 @@ class MachineServer:
 
     def _reply(self, call: RunCall) -> Reply:
         payload = call.payload
+        if call.call == "snapshot":
+            handle = f"handle-{len(self._snapshots)}"
+            self._snapshots[call.session, handle] = self._steps[call.session]
+            return SnapshotReply(handle)
+        if call.call == "restore":
+            self._steps[call.session] = self._snapshots[call.session, payload["snapshot"]]
+            return RestoredReply()
         if payload.get("do") == "error":
             return ErrorReply(payload["code"], "as ordered", payload.get("details", {}))
         if call.call == "state":
