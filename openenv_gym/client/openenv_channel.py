@@ -9,7 +9,7 @@ from openenv_gym.client.channel import OnLost, OnReply
 from openenv_gym.errors import NotSupportedError, OpenEnvGymError, ProtocolError, SessionLostError
 from openenv_gym.transport.interface import ConnectionClosed, Transport
 from openenv_gym.wire import openenv
-from openenv_gym.wire.messages import ErrorReply, Op, Reply, Request
+from openenv_gym.wire.messages import ErrorReply, Op, Request
 
 _GOODBYE_TIMEOUT = 3.0  # seconds a server may take to close its environment before we stop waiting
 _CLOSE_TOO_BIG = 1009
@@ -67,16 +67,15 @@ class OpenEnvChannel:
 
     async def _read(self) -> None:
         """Deliver what arrives until the connection is over."""
-        recv = self._transport.recv
         try:
-            while True:
-                self._deliver(openenv.decode_reply(await recv()))
+            await self._transport.forward(self._take)
         except ConnectionClosed as closed:
             self._lose(_meaning(closed))
         except ProtocolError as error:
             self._lose(error)
 
-    def _deliver(self, reply: Reply) -> None:
+    def _take(self, frame: str | bytes) -> None:
+        reply = openenv.decode_reply(frame)
         if self._closing:
             return  # the reply to a call that was given up
         if not self._awaiting_reply and not isinstance(reply, ErrorReply):

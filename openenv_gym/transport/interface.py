@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import NoReturn, Protocol
 
 
 class ConnectionClosed(Exception):
@@ -25,17 +26,21 @@ class Transport(Protocol):
     """One connection that carries whole messages, used from one event loop."""
 
     def send(self, message: str | bytes) -> None:
-        """Queue one message; never blocks. Sending on a connection that is over does nothing: `recv` tells.
+        """Queue one message; never blocks. On a connection that is over it does nothing: `forward` tells.
 
         The queue has no bound of its own: a session has one call in flight, and that bounds it.
         """
         ...
 
-    async def recv(self) -> str | bytes:
-        """Wait for the next message; text may come as its UTF-8 bytes.
+    async def forward(self, take: Callable[[str | bytes], None]) -> NoReturn:
+        """Hand over each message at once as it comes, beginning with those that came before.
+
+        Args:
+            take: Gets the messages; text may come as its UTF-8 bytes.
 
         Raises:
             ConnectionClosed: The connection is over.
+            Exception: What ``take`` raised; it gets nothing more.
         """
         ...
 
@@ -44,7 +49,7 @@ class Transport(Protocol):
         ...
 
     def abort(self) -> None:
-        """End the connection at once, whether the other side hears of it or not; `recv` tells."""
+        """End the connection at once, whether the other side hears of it or not; `forward` tells."""
         ...
 
     @property

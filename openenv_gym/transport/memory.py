@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from typing import NoReturn
 
 from openenv_gym.transport.interface import ConnectionClosed
 
@@ -36,6 +38,11 @@ class MemoryTransport:
             finally:
                 self._waiter = None
         return self._arrived.popleft()
+
+    async def forward(self, take: Callable[[str | bytes], None]) -> NoReturn:
+        """Hand over each message; see `Transport.forward`."""
+        while True:
+            take(await self.recv())
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """End both ends; what was sent before stays readable."""

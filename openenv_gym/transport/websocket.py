@@ -7,16 +7,19 @@ for dead. A host that is gone is found by TCP after half a minute instead: kerne
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
-from websockets.asyncio.server import broadcast
 from websockets.exceptions import ConnectionClosed as WebSocketClosed
 from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidProxy, InvalidStatus, InvalidURI
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event, State
 from websockets.typing import Subprotocol
 
 from openenv_gym.errors import (
@@ -36,15 +39,67 @@ CLOSE_TIMEOUT = 2.0  # seconds; the peer has been told by then, waiting on only 
 # Seconds, seconds, probes; and milliseconds, where Linux's default for what was sent is a quarter of an hour.
 _KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 30_000}
 
+_DATA = (Opcode.BINARY, Opcode.TEXT, Opcode.CONT)
+_MOST_WAITING = 16  # messages that may come before anybody takes them
+
 
 class _Connection(ClientConnection):
-    """Counts what comes: a large message may take longer than the next sign of life."""
+    """Hands over messages as they come; from the library's own queue they come a turn of the loop later.
 
-    received = 0
+    Attributes:
+        received: Bytes that have come. A large message may take longer than the next sign of life.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.received = 0
+        self._take: Callable[[bytes], None] | None = None
+        self._waiting: deque[bytes] = deque()
+        self._fragments = bytearray()
+        self._end: asyncio.Future[None] = self.loop.create_future()
+
+    async def forward(self, take: Callable[[bytes], None]) -> None:
+        """Hand over messages until the connection is over; raises what ``take`` raises."""
+        while self._waiting:
+            take(self._waiting.popleft())
+        self._take = take
+        self.transport.resume_reading()
+        try:
+            await asyncio.shield(self._end)
+        finally:
+            self._take = None
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
         super().data_received(data)
+
+    def process_event(self, event: Event) -> None:
+        if not isinstance(event, Frame) or event.opcode not in _DATA:
+            super().process_event(event)
+        elif event.fin and not self._fragments:
+            self._deliver(bytes(event.data))
+        else:
+            self._fragments += event.data
+            if event.fin:
+                self._deliver(bytes(self._fragments))
+                self._fragments.clear()
+
+    def _deliver(self, message: bytes) -> None:
+        if self._take is None:
+            self._waiting.append(message)
+            if len(self._waiting) == _MOST_WAITING:
+                self.transport.pause_reading()
+            return
+        try:
+            self._take(message)
+        except Exception as error:  # noqa: BLE001 - for whoever forwards
+            self._take = None
+            self._end.set_exception(error)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if not self._end.done():
+            self._end.set_result(None)
 
 
 class WebSocketTransport:
@@ -56,20 +111,25 @@ class WebSocketTransport:
 
     def __init__(self, connection: _Connection) -> None:
         self._connection = connection
-        self._to = (connection,)
         self.subprotocol: str | None = connection.subprotocol
 
     def send(self, message: str | bytes) -> None:
         """Queue one message."""
-        # websockets' own send() waits for the socket's buffer; broadcast() is its way to write without.
-        broadcast(self._to, message)
+        # Past the library's own send(), which waits for the socket's buffer.
+        protocol = self._connection.protocol
+        if protocol.state is not State.OPEN:
+            return
+        if isinstance(message, str):
+            protocol.send_text(message.encode())
+        else:
+            protocol.send_binary(message)
+        for data in protocol.data_to_send():
+            self._connection.transport.write(data)
 
-    async def recv(self) -> bytes:
-        """Wait for the next message, text as its UTF-8 bytes; raises `ConnectionClosed`."""
-        try:
-            return await self._connection.recv(decode=False)
-        except WebSocketClosed as closed:
-            raise _closed(closed) from None
+    async def forward(self, take: Callable[[bytes], None]) -> NoReturn:
+        """Hand over each message, text as its UTF-8 bytes; see `Transport.forward`."""
+        await self._connection.forward(take)
+        raise _closed(self._connection.protocol.close_exc)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Perform the closing handshake, for at most `CLOSE_TIMEOUT` seconds."""

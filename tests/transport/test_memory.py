@@ -28,6 +28,19 @@ async def test_recv_waits() -> None:
     assert await waiting == "now"
 
 
+async def test_messages_are_forwarded_until_the_end() -> None:
+    left, right = memory_pair()
+    taken: list[str | bytes] = []
+    left.send("before")
+    forwarding = asyncio.create_task(right.forward(taken.append))
+    await asyncio.sleep(0)
+    left.send("after")
+    await left.close()
+    with pytest.raises(ConnectionClosed):
+        await forwarding
+    assert taken == ["before", "after"]
+
+
 async def test_what_was_sent_before_the_end_is_still_received() -> None:
     left, right = memory_pair()
     left.send("last words")

@@ -7,6 +7,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 from websockets.asyncio.server import Request, Response, ServerConnection, serve
@@ -48,11 +49,36 @@ async def tcp_server(
     server.close()
 
 
+class Receiver:
+    """A transport whose messages are asked for one by one."""
+
+    def __init__(self, transport: WebSocketTransport) -> None:
+        self.transport = transport
+        self._came: asyncio.Queue[bytes | ConnectionClosed] = asyncio.Queue()
+        self._forwarding = asyncio.create_task(self._forward())
+
+    async def _forward(self) -> None:
+        try:
+            await self.transport.forward(self._came.put_nowait)
+        except ConnectionClosed as closed:
+            self._came.put_nowait(closed)
+
+    async def recv(self) -> bytes:
+        message = await self._came.get()
+        if isinstance(message, ConnectionClosed):
+            self._came.put_nowait(message)
+            raise message
+        return message
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.transport, name)
+
+
 @contextlib.asynccontextmanager
-async def connected(url: str, **options: object) -> AsyncIterator[WebSocketTransport]:
+async def connected(url: str, **options: object) -> AsyncIterator[Receiver]:
     transport = await connect(url, **options)  # type: ignore[arg-type]
     try:
-        yield transport
+        yield Receiver(transport)
     finally:
         await transport.close()
 
@@ -77,6 +103,52 @@ async def test_messages_there_and_back() -> None:
         large = "x" * 2_000_000
         transport.send(large)
         assert len(await transport.recv()) == len(large)
+
+
+async def test_a_message_in_fragments_is_one_message() -> None:
+    async def send_in_parts(peer: ServerConnection) -> None:
+        await peer.send([b"", b"one ", b"", b"whole"])
+        await peer.send([b"", b""])
+        await peer.send(b"message")
+        await peer.wait_closed()
+
+    async with websocket_server(send_in_parts) as url, connected(url) as transport:
+        assert [await transport.recv() for _ in range(3)] == [b"one whole", b"", b"message"]
+
+
+async def test_what_came_before_anybody_took_it_is_not_lost() -> None:
+    numbers = [b"%d" % number for number in range(100)]
+
+    async def count(peer: ServerConnection) -> None:
+        for number in numbers:
+            await peer.send(number)
+        await peer.close(1000, "that was all")
+
+    async with websocket_server(count) as url:
+        transport = await connect(url)
+        while transport.progress < 50:  # noqa: ASYNC110 - nothing tells of messages that nobody takes
+            await asyncio.sleep(0.001)
+        taken: list[bytes] = []
+        with pytest.raises(ConnectionClosed, match="that was all"):
+            await transport.forward(taken.append)
+    assert taken == numbers
+
+
+async def test_what_the_taker_raises_ends_the_forwarding() -> None:
+    taken: list[bytes] = []
+
+    def take(message: bytes) -> None:
+        taken.append(message)
+        raise LookupError(message)
+
+    async with websocket_server(echo) as url:
+        transport = await connect(url)
+        transport.send(b"one")
+        transport.send(b"two")
+        with pytest.raises(LookupError, match="one"):
+            await transport.forward(take)
+        assert taken == [b"one"]
+        await transport.close()
 
 
 async def test_the_handshake_says_who_asks_and_for_what() -> None:
@@ -108,7 +180,7 @@ async def test_a_dialect_is_negotiated() -> None:
 
 async def test_the_kernel_watches_the_connection() -> None:
     async with websocket_server(echo) as url, connected(url) as transport:
-        sock = transport._connection.transport.get_extra_info("socket")
+        sock = transport.transport._connection.transport.get_extra_info("socket")
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
 
 
@@ -332,6 +404,6 @@ async def test_an_aborted_connection_is_over_at_once() -> None:
         transport = await connect(url)
         transport.abort()
         with pytest.raises(ConnectionClosed) as closed:
-            await transport.recv()
+            await transport.forward(print)
         assert closed.value.code == 1006
         await asyncio.wait_for(gone.wait(), 30)

@@ -132,11 +132,9 @@ class Line:
         began = self._loop.time()
         self._user.line_up()
         self._start_looking(transport)
-        take, recv = self._user.take_frame, transport.recv
         why: ConnectionClosed | ProtocolError
         try:
-            while True:
-                take(await recv())
+            await transport.forward(self._user.take_frame)
         except ConnectionClosed as closed:
             why = closed
         except (FrameError, UnicodeError) as error:

@@ -41,7 +41,7 @@ class MemoryDialled:
 
     def __init__(self, transport: Transport, subprotocol: str | None) -> None:
         self.send = transport.send
-        self.recv = transport.recv
+        self.forward = transport.forward
         self.close = transport.close
         self.abort = transport.abort
         self._transport = transport
