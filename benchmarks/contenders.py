@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 import gymnasium
+from background_loop import background_loop
 from gymnasium.spaces import Box, Dict, Text
 from gymnasium.vector import AsyncVectorEnv
 from measuring import rate
@@ -134,20 +134,14 @@ def _clients(make: Callable[[], Any], sessions: int, action: Action) -> Iterator
 
 @contextmanager
 def _on_a_loop(
-    opened: Callable[[AsyncExitStack], Awaitable[Callable[[], Awaitable[object]]]], sessions: int
+    opened: Callable[[AsyncExitStack], Coroutine[Any, Any, Callable[[], Awaitable[object]]]], sessions: int
 ) -> Iterator[Measure]:
-    """Measure coroutines on a loop of their own, which answers pings while others are measured.
+    """Measure coroutines on a loop of their own.
 
     Args:
         opened: Opens the sessions and returns what steps all of them.
         sessions: How many.
     """
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-
-    def run(coroutine: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
 
     async def measure(step_all: Callable[[], Awaitable[object]], seconds: float) -> float:
         await step_all()
@@ -157,11 +151,10 @@ def _on_a_loop(
             rounds += 1
         return rounds * sessions / elapsed
 
-    with ExitStack() as cleanup:
-        cleanup.callback(loop.close)
-        cleanup.callback(thread.join)
-        cleanup.callback(loop.call_soon_threadsafe, loop.stop)
+    with background_loop() as run:
         sockets = AsyncExitStack()
-        cleanup.callback(lambda: run(sockets.aclose()))
-        step_all = run(opened(sockets))
-        yield lambda seconds: run(measure(step_all, seconds))
+        try:
+            step_all = run(opened(sockets))
+            yield lambda seconds: run(measure(step_all, seconds))
+        finally:
+            run(sockets.aclose())

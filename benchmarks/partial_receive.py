@@ -1,0 +1,143 @@
+"""How busy lanes are kept when a few steps take very long: `recv(min_envs=4)` beside lockstep and OpenEnv.
+
+Usage: .venv-interop/bin/python benchmarks/partial_receive.py [--lanes 64] [--min-envs 4] [--rounds 3]
+       [--seconds 3] [--json FILE]
+
+Step times are log-normal, median 10 ms and sigma 1.5, so the mean is 31 ms and one step in a thousand takes
+a second; the environment waits on its event loop. The ideal is that every lane always works: `lanes` divided
+by the mean step time. What is measured is the share of it: the time that steps took by design, divided by the
+time from a lane's first request to its last reply, over all lanes. OpenEnv's clients step each in its own
+task, which is the best that can be done with them. OpenEnv comes from `make .venv-interop/.ready`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+from background_loop import background_loop
+from heavy_tail import MEAN
+from local_servers import ours, running, upstream
+from measuring import alternate, describe, machine, parser, spread, table, write_json
+
+from openenv_gym.adapters.remote_vector_env import RemoteVectorEnv
+from openenv_gym.providers.endpoint import Endpoint
+
+Measure = Callable[[float], float]
+"""Takes the seconds to measure for, returns the share of the ideal."""
+
+
+@contextmanager
+def vector_env(endpoint: Endpoint, lanes: int) -> Iterator[RemoteVectorEnv]:
+    """Open lanes, which `lockstep` and `partial_receive` share in turn."""
+    with RemoteVectorEnv(endpoint.base_url, token=endpoint.token, num_envs=lanes) as envs:
+        envs.reset(seed=1)
+        yield envs
+
+
+def lockstep(envs: RemoteVectorEnv, seconds: float) -> float:
+    """Step all lanes together."""
+    actions: list[dict[str, Any]] = [{}] * envs.num_envs
+    worked, began = 0.0, time.perf_counter()
+    while (elapsed := time.perf_counter() - began) < seconds:
+        worked += envs.step(actions)[0]["seconds"].sum()
+    return worked / (elapsed * envs.num_envs)
+
+
+def partial_receive(envs: RemoteVectorEnv, min_envs: int, seconds: float) -> float:
+    """Send a lane's next step as soon as its last one was handed out."""
+    worked, last_reply = 0.0, np.zeros(envs.num_envs)
+    began = time.perf_counter()
+    envs.send([{}] * envs.num_envs, range(envs.num_envs))
+    in_flight = envs.num_envs
+    while in_flight:
+        observations, _, _, _, infos = envs.recv(min(min_envs, in_flight))
+        ready = infos["env_id"]
+        now = time.perf_counter() - began
+        if now < seconds:
+            envs.send([{}] * len(ready), ready)
+        else:
+            in_flight -= len(ready)
+        worked += observations["seconds"].sum()
+        last_reply[ready] = now
+    return float(worked / last_reply.sum())
+
+
+@contextmanager
+def upstream_tasks(endpoint: Endpoint, lanes: int) -> Iterator[Measure]:
+    """OpenEnv's own asynchronous clients, each stepping in a task of its own."""
+    from openenv.core.generic_client import GenericEnvClient as UpstreamClient  # takes seconds
+
+    async def opened(stack: AsyncExitStack) -> list[Any]:
+        made = [UpstreamClient(endpoint.base_url) for _ in range(lanes)]
+        clients = [await stack.enter_async_context(client) for client in made]
+        for seed, client in enumerate(clients):
+            await client.reset(seed=1 + seed)
+        return clients
+
+    async def drive(client: Any, seconds: float) -> tuple[float, float]:
+        worked, began = 0.0, time.perf_counter()
+        while (elapsed := time.perf_counter() - began) < seconds:
+            result = await client.step({})
+            worked += result.observation["seconds"]
+        return worked, elapsed
+
+    async def measure(clients: list[Any], seconds: float) -> float:
+        times = await asyncio.gather(*(drive(client, seconds) for client in clients))
+        return sum(worked for worked, _ in times) / sum(elapsed for _, elapsed in times)
+
+    with background_loop() as run:
+        sockets = AsyncExitStack()
+        try:
+            clients = run(opened(sockets))
+            yield lambda seconds: run(measure(clients, seconds))
+        finally:
+            run(sockets.aclose())
+
+
+def main() -> None:
+    """Measure, print a table, write JSON if asked."""
+    command = parser(__doc__, rounds=3, seconds=3.0)
+    command.add_argument("--lanes", type=int, default=64, metavar="N")
+    command.add_argument("--min-envs", type=int, default=4, metavar="N")
+    options = command.parse_args()
+    facts = machine()
+    commands = {"ours": ours("heavy_tail_server:app"), "upstream": upstream("upstream_heavy_tail:app")}
+    with ExitStack() as stack:
+        servers = stack.enter_context(running(commands))
+        envs = stack.enter_context(vector_env(servers["ours"], options.lanes))
+        tasks = stack.enter_context(upstream_tasks(servers["upstream"], options.lanes))
+        shares = alternate(
+            {
+                f"recv(min_envs={options.min_envs})": lambda: partial_receive(
+                    envs, options.min_envs, options.seconds
+                ),
+                "recv(min_envs=1)": lambda: partial_receive(envs, 1, options.seconds),
+                "step(), in lockstep": lambda: lockstep(envs, options.seconds),
+                "OpenEnv's clients, a task each": partial(tasks, options.seconds),
+            },
+            options.rounds,
+        )
+    report(facts, shares, options.lanes)
+    write_json(options.json, facts, {"lanes": options.lanes, "share_of_ideal": shares})
+
+
+def report(facts: dict[str, Any], shares: dict[str, list[float]], lanes: int) -> None:
+    """Print shares of the ideal, and what they mean in steps a second."""
+    print(describe(facts), "\n")
+    ideal = lanes / MEAN
+    print(f"{lanes} lanes; the ideal is {ideal:,.0f} steps/s. Median (min-max) over the rounds:\n")
+    rows = [
+        [name, spread([100 * share for share in values], ".1f"), spread([share * ideal for share in values])]
+        for name, values in shares.items()
+    ]
+    print(table(["", "% of the ideal", "steps/s"], rows))
+
+
+if __name__ == "__main__":
+    main()
