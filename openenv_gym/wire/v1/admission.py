@@ -14,7 +14,6 @@ class WaitingOpen:
         session: The id to open.
         connection: The connection it came over, and leaves with.
         deadline: When it stops waiting.
-        timeout: Seconds the opening may take once it has a slot.
         parent: The session to fork from, if any.
         snapshot: That session's snapshot to start from.
     """
@@ -22,7 +21,6 @@ class WaitingOpen:
     session: str
     connection: int
     deadline: float
-    timeout: float
     parent: str | None = None
     snapshot: str | None = None
 

@@ -51,6 +51,7 @@ from openenv_gym.wire.v1.tracked_session import Phase, TrackedSession
 
 _LEAST_PATIENCE = 1.0  # seconds
 _MIN_LIMITS = FrameLimits(16 * 2**20, 2**14)  # before the first greeting
+_OPEN_TIMEOUT = 300.0  # seconds, likewise
 _NEED_FEATURE = {Call.SNAPSHOT: "snapshot", Call.RESTORE: "snapshot"}
 
 
@@ -170,7 +171,7 @@ class ClientMachine:
 
         Args:
             now: The time.
-            timeout: Seconds it may take, waiting for a slot included.
+            timeout: Seconds it may wait for a slot; how long making the environment may take, the server says.
             parent: The session to fork from.
             snapshot: That session's snapshot to start from.
 
@@ -186,7 +187,8 @@ class ClientMachine:
             payload = {"parent": parent, "snapshot": snapshot}
         session_id = self._new_id()
         entry = self._codec.encode((session_id, 0, Verb.OPEN.value, payload, timeout))
-        session = TrackedSession(session_id, entry, now + timeout + self._patience)
+        making = _OPEN_TIMEOUT if self.greeting is None else self.greeting.open_timeout
+        session = TrackedSession(session_id, entry, now + timeout + making + self._patience)
         self._sessions[session_id] = session
         self._enqueue(session)
         return session_id

@@ -71,9 +71,8 @@ class Doorkeeper:
         self, now: float, connection: int, entry: RequestEntry, free: int
     ) -> ErrorReply | None:
         terms = self._terms
-        timeout = within(entry.timeout, terms.open_timeout)
-        patience = within(entry.timeout, min(terms.queue_timeout, terms.open_timeout))
-        waiting = WaitingOpen(entry.session, connection, now + patience, timeout)
+        patience = within(entry.timeout, terms.queue_timeout)
+        waiting = WaitingOpen(entry.session, connection, now + patience)
         if self.draining:
             return refusals.draining(terms.retry_after)
         if entry.payload is not None and (refusal := self._read_fork(entry.payload, waiting)) is not None:

@@ -90,7 +90,7 @@ class Greeting(msgspec.Struct, frozen=True, kw_only=True):
         free: Slots free at the moment.
         lease: Seconds a session outlives its connection.
         step_timeout: Seconds a call may take at most.
-        open_timeout: Seconds opening may take at most, waiting for a slot included.
+        open_timeout: Seconds that making an environment may take, once its session has a slot.
         max_frame_bytes: Longest message, in both directions.
         max_entries: Most entries in a message, in both directions.
         window_bytes: Request bytes a client may have unanswered.

@@ -236,7 +236,8 @@ class ServerMachine:
             session = HostedSession(waiting.session, connection.number)
             self._sessions[session.id] = session
             connection.sessions.add(session)
-            self._effects.append(OpenSession(session.id, waiting.timeout, waiting.parent, waiting.snapshot))
+            timeout = self.terms.open_timeout
+            self._effects.append(OpenSession(session.id, timeout, waiting.parent, waiting.snapshot))
 
     def _refuse_open(self, waiting: WaitingOpen, reply: ErrorReply) -> None:
         self._notify(self._connections[waiting.connection], waiting.session, 0, *lay_out(reply))

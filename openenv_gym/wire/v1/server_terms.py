@@ -19,7 +19,7 @@ class ServerTerms:
         capacity: Sessions at once.
         lease: How long a session outlives its connection.
         step_timeout: How long a call may take at most.
-        open_timeout: How long opening may take at most, waiting for a slot included.
+        open_timeout: How long making an environment may take, once its session has a slot.
         queue_size: Opens that may wait for a slot.
         queue_timeout: How long an open waits for a slot unless its client says otherwise.
         retry_after: When a client that was refused for capacity may sensibly try again.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from openenv_gym.server import ServerSettings, create_app
 from tests.server.sample_environments import Heard, InlineParrot, Say, Solitary
 from tests.server.talk import active, post, talk, wait_until_empty
@@ -29,6 +31,18 @@ def test_an_open_that_waited_long_enough_is_told_when_to_try_again(live_server):
         error = as_error(client.ask(new_id(), 0, "open", None, 0.05))
         assert (error.gone, error.code, error.details["max_sessions"]) == (True, "CAPACITY_REACHED", 1)
         assert error.details["retry_after"] > 0
+
+
+class Tardy(Solitary):
+    def __init__(self) -> None:
+        super().__init__()
+        time.sleep(0.2)
+
+
+def test_an_opens_timeout_is_for_the_slot_and_not_for_the_environment(live_server):
+    server = live_server(create_app(Tardy, Say, Heard))
+    with peer(server) as client:
+        assert client.ask(new_id(), 0, "open", None, 0.05).kind == "opened"
 
 
 def test_the_queue_is_bounded(live_server):
