@@ -45,7 +45,7 @@ def running(commands: Mapping[str, Command]) -> Iterator[dict[str, Endpoint]]:
     with ExitStack() as stack:
         endpoints = {}
         for name, command in commands.items():
-            provider = stack.enter_context(ProcessProvider(command=command))
+            provider = stack.enter_context(ProcessProvider(command=command, ready_timeout=120))
             endpoints[name] = provider.start(spec)
         yield endpoints
 

@@ -4,8 +4,9 @@ Usage: .venv-interop/bin/python benchmarks/memory.py [--sessions 1024] [--proces
        [--json FILE]
 
 Each server and each client is a fresh process. What is counted is by how much they (and the processes that
-the server starts for sessions) grow from one session, opened, reset and stepped, to so many more. Pages that
-processes share are divided among them. Linux only. OpenEnv comes from `make .venv-interop/.ready`.
+the server starts for sessions) grow by so many sessions, opened, reset and stepped, after a quarter as many
+to fill what memory was left over from starting. Pages that processes share are divided among them. Linux
+only. OpenEnv comes from `make .venv-interop/.ready`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Usage: python session_holder.py ours|openenv URL SESSIONS    (the token in SESSION_HOLDER_TOKEN)
 
-Opens one session, prints a line and waits for one; then opens the others, prints by how many bytes this
-process has grown meanwhile, and holds them until its standard input ends.
+Opens a quarter as many sessions to begin with, prints a line and waits for one; then opens so many, prints
+by how many bytes this process has grown meanwhile, and holds them all until its standard input ends.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ def main() -> None:
     kind, url, count = sys.argv[1:]
     ways = {"ours": lanes, "openenv": upstream_clients}
     with ways[kind](url, os.environ["SESSION_HOLDER_TOKEN"]) as hold:
-        hold(1)
+        hold(max(1, int(count) // 4))
         before = memory_of(os.getpid())
-        print("one", flush=True)
+        print("ready", flush=True)
         sys.stdin.readline()
         hold(int(count))
         print(memory_of(os.getpid()) - before, flush=True)

@@ -171,7 +171,8 @@ class ClientMachine:
 
         Args:
             now: The time.
-            timeout: Seconds it may wait for a slot; how long making the environment may take, the server says.
+            timeout: Seconds it may wait for a slot. How long its environment may take to be made, the server
+                says.
             parent: The session to fork from.
             snapshot: That session's snapshot to start from.
 
