@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from echo_env.models import EchoAction, EchoObservation
 from echo_env.server.echo_environment import EchoEnvironment
+from openenv_gym.models import State
 
 
 def test_reset_greets():
@@ -41,3 +44,22 @@ def test_state_counts_the_episodes_steps():
 def test_unknown_fields_are_refused():
     with pytest.raises(ValidationError):
         EchoAction(message="x", volume=11)
+
+
+def say(env: EchoEnvironment, messages: list[str]) -> list[EchoObservation | State]:
+    return [*(env.step(EchoAction(message=message)) for message in messages), env.state]
+
+
+@given(st.lists(st.text()), st.lists(st.text()), st.lists(st.text()))
+def test_equal_actions_after_a_snapshot_have_equal_ends(
+    before: list[str], between: list[str], after: list[str]
+) -> None:
+    env, fork = EchoEnvironment(), EchoEnvironment()
+    env.reset(seed=1)
+    say(env, before)
+    snapshot = env.snapshot()
+    first = say(env, after)
+    say(env, between)
+    env.restore(snapshot)
+    fork.restore(snapshot)
+    assert say(env, after) == say(fork, after) == first
