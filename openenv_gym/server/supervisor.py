@@ -1,6 +1,6 @@
 """Several servers of one app, each a process on its own port, under a parent that keeps them running.
 
-The parent binds the sockets, forks, and does nothing else: it has no threads and imports no app. A server
+The parent binds the sockets, forks, and does nothing else: it runs no threads and loads no app. A server
 that ends is forked again onto its socket, in whose backlog clients wait meanwhile. SIGTERM, SIGINT and SIGHUP
 end all of them in order; a parent that is killed takes them along.
 """
