@@ -34,6 +34,7 @@ lock: .venv/.ready
 bench: .venv/.ready .venv-interop/.ready
 	.venv-interop/bin/python benchmarks/throughput.py
 	.venv-interop/bin/python benchmarks/latency.py
+	.venv/bin/python benchmarks/workers.py
 	.venv/bin/python benchmarks/import_cost.py
 	.venv/bin/python benchmarks/git_reset.py
 

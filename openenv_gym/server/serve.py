@@ -124,8 +124,8 @@ def serve_many(
         raise UsageError(f"{count} servers are advertised by as many ports or URLs, not by {len(names)}")
     settings = ServerSettings.from_environ()
     _configure_logging(log_level, of_many=True)
-    # Most of what a server loads is the same for every app. Loaded before the fork it is there for all servers,
-    # which start in a third of the time; so does one that is started again.
+    # Most of what a server loads is the same for every app. Loaded before the fork it is there for all, which
+    # start in a third of the time; so does one that is started again.
     importlib.import_module("openenv_gym.server.app")
     first = _open(host, port, fd)
     listeners = [first, *listen_beside(first, count - 1, next_ports=fd is None and port != 0)]
