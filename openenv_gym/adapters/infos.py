@@ -31,9 +31,7 @@ def make_info(outcome: Outcome, fault: str = "") -> dict[str, Any]:
     }
 
 
-def batch_infos(
-    outcomes: Sequence[Outcome], faults: Sequence[str], rows: Rows, count: int
-) -> dict[str, Any]:
+def batch_infos(outcomes: Sequence[Outcome], faults: Sequence[str], rows: Rows, count: int) -> dict[str, Any]:
     """Build the infos of a vector environment's reset or step.
 
     Args:
