@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from openenv_gym.providers.endpoint import Endpoint
 
 _FIRST_PAUSE = 0.1  # seconds
-_LONGEST_PAUSE = 5.0  # seconds, for a server that does not answer
+_LONGEST_PAUSE = 2.0  # seconds, for a server that does not answer
 _LONGEST_PAUSE_WHEN_FULL = 1.0  # seconds, for one that answers and may have a slot any moment
 
 

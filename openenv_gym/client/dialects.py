@@ -99,7 +99,6 @@ class DialectConnector:
         outage_timeout: Seconds that a server may be out of reach before its sessions are given up, in
             openenv-gym.v1.
         share_arrays: See `wire.v1.values.extension_decoder`.
-        eager: See `SharedConnection`.
 
     Raises:
         UsageError: There is no such dialect, or the time is none.
@@ -112,7 +111,6 @@ class DialectConnector:
         *,
         outage_timeout: float = DEFAULT_OUTAGE_TIMEOUT,
         share_arrays: bool = False,
-        eager: bool = False,
     ) -> None:
         if dialect not in get_args(Dialect):
             raise UsageError(f"dialect= is one of {', '.join(get_args(Dialect))}, not {dialect!r}")
@@ -122,7 +120,6 @@ class DialectConnector:
         self._dial = dial
         self._dialect = dialect
         self._share_arrays = share_arrays
-        self._eager = eager
         self._agreements: dict[Endpoint, _Agreement] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._inherited: list[object] = []  # a forked parent's, kept alive: collecting them would close them
@@ -195,7 +192,7 @@ class DialectConnector:
 
             codec = codec_for(chosen, share_arrays=self._share_arrays)
             agreement.connection = SharedConnection(
-                transport, codec, redial, outage_timeout=self._outage_timeout, eager=self._eager
+                transport, codec, redial, outage_timeout=self._outage_timeout
             )
         elif self._dialect == "v1":
             await transport.close()

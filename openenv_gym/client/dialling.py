@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from openenv_gym.providers.endpoint import Endpoint
@@ -39,21 +38,28 @@ class Dial(Protocol):
         ...
 
 
-@dataclass(frozen=True)
 class WebSocketDial:
     """Connects to a server's ``/ws``.
 
-    Attributes:
-        headers: Sent along in each handshake: names and values.
+    Args:
+        headers: Sent along in each handshake.
         max_message_size: Largest message accepted, bytes.
         ping_interval: Seconds between pings; ``None`` sends none.
         ping_timeout: Seconds a ping may stay unanswered; ``None`` waits forever.
     """
 
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # secrets may be among them
-    max_message_size: int = 100 * 2**20
-    ping_interval: float | None = 20.0
-    ping_timeout: float | None = 15 * 60.0
+    def __init__(
+        self,
+        *,
+        headers: Mapping[str, str] | None = None,
+        max_message_size: int = 100 * 2**20,
+        ping_interval: float | None = 20.0,
+        ping_timeout: float | None = 15 * 60.0,
+    ) -> None:
+        self._headers = dict(headers or {})
+        self._max_message_size = max_message_size
+        self._ping_interval = ping_interval
+        self._ping_timeout = ping_timeout
 
     async def __call__(
         self, endpoint: Endpoint, subprotocols: Sequence[str], timeout: float | None
@@ -64,10 +70,10 @@ class WebSocketDial:
         return await connect(
             endpoint.base_url,
             token=endpoint.token,
-            headers=dict(self.headers),
+            headers=self._headers,
             subprotocols=subprotocols,
             timeout=timeout,
-            max_size=self.max_message_size,
-            ping_interval=self.ping_interval,
-            ping_timeout=self.ping_timeout,
+            max_size=self._max_message_size,
+            ping_interval=self._ping_interval,
+            ping_timeout=self._ping_timeout,
         )

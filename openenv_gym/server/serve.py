@@ -17,6 +17,8 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.websockets.auto import AutoWebSocketsProtocol
+from websockets.exceptions import InvalidState
 
 from openenv_gym.errors import UsageError
 from openenv_gym.server.allocator import keep_freed_memory
@@ -76,6 +78,7 @@ def _serve_on(
         log_config=None,
         access_log=logger.isEnabledFor(logging.DEBUG),
         lifespan="auto",
+        ws=_ClosingWebSocket,
         # One frame over the app's own limit is answered with an error frame; one that is far over is cut off.
         ws_max_size=2 * settings.max_frame_bytes,
         ws_ping_interval=_PING_INTERVAL,
@@ -143,6 +146,16 @@ def serve_many(
     logger.info("%d servers, on the ports %s", count, ", ".join(map(str, ports)))
     patience = settings.drain_grace + settings.close_timeout + _LAST_CALLS + _MARGIN
     return Supervisor(listeners, names or ports, serve_one, patience).run()
+
+
+class _ClosingWebSocket(AutoWebSocketsProtocol):  # type: ignore[misc, valid-type]
+    """uvicorn's WebSocket, which may be closing already when the server shuts down."""
+
+    def shutdown(self) -> None:
+        try:
+            super().shutdown()
+        except InvalidState:  # uvicorn would say goodbye a second time, and end the shutdown of all with that
+            self.transport.close()
 
 
 class _DrainingServer(uvicorn.Server):

@@ -8,10 +8,10 @@ from collections.abc import Callable
 _PATIENCE = 30.0  # seconds; only what is broken takes them
 
 
-def wait_until(condition: Callable[[], object]) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = _PATIENCE) -> None:
     """Block until a condition holds; fails when it never does."""
     pause = threading.Event()
-    for _ in range(int(_PATIENCE / 0.001)):
+    for _ in range(int(seconds / 0.001)):
         if condition():
             return
         pause.wait(0.001)

@@ -67,7 +67,7 @@ def test_pauses_grow_to_a_bound_and_end_with_success(clock: Clock) -> None:
         one.failed(site)
     assert pauses[0] == 0.0
     assert pauses[1:5] == pytest.approx([0.1, 0.2, 0.4, 0.8])
-    assert pauses[6:] == pytest.approx([3.2, 5.0, 5.0, 5.0])
+    assert pauses[5:] == pytest.approx([1.6, 2.0, 2.0, 2.0, 2.0])
     one.succeeded(site)
     assert one.acquire() == (site, 0.0)
 
