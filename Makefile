@@ -4,13 +4,15 @@ PYTEST_ARGS ?=
 PROJECTS := -e .[server,cli] -e envs/echo_env -e envs/git_env
 SOURCES := pyproject.toml tools/setup.sh $(wildcard envs/*/pyproject.toml requirements/*.txt)
 
-.PHONY: help demo test check format lock bench clean
+.PHONY: help demo test check format lock bench bench-long bench-plot clean
 
 help:
 	@echo "make demo [REPO=path-or-url]   agents work in a real git repository, eight at a time"
 	@echo "make test                      every test"
 	@echo "make check                     lint and types"
-	@echo "make bench                     the measurements behind the README's numbers"
+	@echo "make bench                     the measurements behind the README's numbers, in short"
+	@echo "make bench-long                the same at the sizes of the README's tables"
+	@echo "make bench-plot                the README's plot, measured anew"
 
 demo: .venv/.ready
 	.venv/bin/python examples/git_demo.py $(REPO)
@@ -34,9 +36,28 @@ lock: .venv/.ready
 bench: .venv/.ready .venv-interop/.ready
 	.venv-interop/bin/python benchmarks/throughput.py
 	.venv-interop/bin/python benchmarks/latency.py
+	.venv-interop/bin/python benchmarks/pixels.py
+	.venv-interop/bin/python benchmarks/sleepers.py
 	.venv/bin/python benchmarks/workers.py
 	.venv/bin/python benchmarks/import_cost.py
 	.venv/bin/python benchmarks/git_reset.py
+
+bench-long: .venv/.ready .venv-interop/.ready
+	.venv-interop/bin/python benchmarks/throughput.py --long
+	.venv-interop/bin/python benchmarks/latency.py --rounds 9 --seconds 1
+	.venv-interop/bin/python benchmarks/pixels.py --rounds 5 --seconds 2
+	.venv-interop/bin/python benchmarks/sleepers.py --long
+	.venv/bin/python benchmarks/workers.py
+	.venv/bin/python benchmarks/import_cost.py
+	.venv/bin/python benchmarks/git_reset.py
+
+bench-plot: .venv/.plots .venv-interop/.ready
+	.venv-interop/bin/python benchmarks/throughput.py --long --json benchmarks/throughput.json
+	.venv/bin/python benchmarks/plot.py benchmarks/throughput.json benchmarks/throughput.png
+
+.venv/.plots: .venv/.ready
+	.venv/bin/uv pip install -q --python .venv/bin/python -c requirements/development.txt --group bench
+	touch $@
 
 .venv/.ready: $(SOURCES)
 	tools/setup.sh .venv -c requirements/development.txt $(PROJECTS) --group dev

@@ -9,11 +9,13 @@ from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 import gymnasium
+import msgspec
 from background_loop import background_loop
 from gymnasium.spaces import Box, Dict, Text
 from gymnasium.vector import AsyncVectorEnv
 from measuring import rate
 from websockets.asyncio.client import connect
+from websockets.sync.client import connect as connect_blocking
 
 from openenv_gym.adapters.remote_vector_env import RemoteVectorEnv
 from openenv_gym.client.dialects import Dialect
@@ -79,6 +81,20 @@ def bare_sockets(endpoint: Endpoint, sessions: int, frame: str = ECHO_FRAME) -> 
 
     with _on_a_loop(opened, sessions) as measure:
         yield measure
+
+
+@contextmanager
+def loop_limit(endpoint: Endpoint, sessions: int, action: Action = ECHO) -> Iterator[Measure]:
+    """Batches of steps as JSON on one WebSocket, and nothing else: see ``loop_limit.py``."""
+    encode, decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
+    url = endpoint.base_url.replace("http", "ws", 1) + "/ws"
+    with connect_blocking(url, compression=None, proxy=None) as socket:
+
+        def step_all() -> None:
+            socket.send(encode([(number, action) for number in range(sessions)]))
+            assert len(decode(socket.recv())) == sessions
+
+        yield lambda seconds: rate(step_all, seconds, sessions)
 
 
 class LocalEcho(gymnasium.Env[Any, Any]):

@@ -14,7 +14,7 @@ from openenv_gym.providers.process import ProcessProvider
 Command = tuple[str, ...]
 
 _HERE = str(Path(__file__).parent)
-_CAPACITY = 4096
+_READY_TIMEOUT = 120.0  # seconds; importing OpenEnv alone takes several
 
 
 def ours(app: str) -> Command:
@@ -27,8 +27,8 @@ def ours(app: str) -> Command:
     return (*python, app, "--log-level", "warning", "--fd", "{fd}")
 
 
-def upstream(app: str) -> Command:
-    """Serve an app of OpenEnv's as OpenEnv does: by uvicorn with its defaults."""
+def on_uvicorn(app: str) -> Command:
+    """Serve an app by uvicorn with its defaults, as OpenEnv serves its own."""
     python = (sys.executable, "-m", "uvicorn", "--app-dir", _HERE)
     return (*python, app, "--log-level", "warning", "--fd", "{fd}")
 
@@ -39,13 +39,18 @@ def script(name: str, *arguments: str) -> Command:
 
 
 @contextmanager
-def running(commands: Mapping[str, Command]) -> Iterator[dict[str, Endpoint]]:
-    """Run servers, and yield where they listen under the names they were given."""
-    spec = ServerSpec(environ={"MAX_CONCURRENT_ENVS": str(_CAPACITY), "PYTHONPATH": _python_path()})
+def running(commands: Mapping[str, Command], capacity: int = 4096) -> Iterator[dict[str, Endpoint]]:
+    """Run servers, and yield where they listen under the names they were given.
+
+    Args:
+        commands: How to start each.
+        capacity: Sessions that each of ours may have.
+    """
+    spec = ServerSpec(environ={"MAX_CONCURRENT_ENVS": str(capacity), "PYTHONPATH": _python_path()})
     with ExitStack() as stack:
         endpoints = {}
         for name, command in commands.items():
-            provider = stack.enter_context(ProcessProvider(command=command, ready_timeout=120))
+            provider = stack.enter_context(ProcessProvider(command=command, ready_timeout=_READY_TIMEOUT))
             endpoints[name] = provider.start(spec)
         yield endpoints
 

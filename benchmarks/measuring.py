@@ -17,7 +17,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+_Figure = TypeVar("_Figure")
 
 PACKAGES = ("openenv", "websockets", "uvicorn", "uvloop", "starlette", "pydantic", "msgspec", "gymnasium")
 
@@ -55,13 +57,13 @@ def rate(call: Callable[[], object], seconds: float, steps_per_call: int = 1) ->
     return calls * steps_per_call / elapsed
 
 
-def alternate(contenders: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+def alternate(contenders: Mapping[str, Callable[[], _Figure]], rounds: int) -> dict[str, list[_Figure]]:
     """Measure every contender once a round, the order turned by one each round.
 
     Returns:
         Each contender's figures, by round.
     """
-    figures: dict[str, list[float]] = {name: [] for name in contenders}
+    figures: dict[str, list[_Figure]] = {name: [] for name in contenders}
     names = list(contenders)
     for index in range(rounds):
         turn = index % len(names)

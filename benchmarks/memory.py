@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from local_servers import Command, ours, running, upstream
+from local_servers import Command, on_uvicorn, ours, running
 from measuring import describe, machine, spread, table, write_json
 from process_memory import descendants, memory_of
 
@@ -28,7 +28,7 @@ WAYS: dict[str, tuple[Command, str]] = {
     "ours, inline": (ours("memory_servers:inline"), "ours"),
     "ours, a thread each": (ours("memory_servers:thread"), "ours"),
     "ours, a process each": (ours("memory_servers:process"), "ours"),
-    "OpenEnv": (upstream("upstream_echo:app"), "openenv"),
+    "OpenEnv": (on_uvicorn("upstream_echo:app"), "openenv"),
 }
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from background_loop import background_loop
 from heavy_tail import MEAN
-from local_servers import ours, running, upstream
+from local_servers import on_uvicorn, ours, running
 from measuring import alternate, describe, machine, parser, spread, table, write_json
 
 from openenv_gym.adapters.remote_vector_env import RemoteVectorEnv
@@ -107,7 +107,7 @@ def main() -> None:
     command.add_argument("--min-envs", type=int, default=4, metavar="N")
     options = command.parse_args()
     facts = machine()
-    commands = {"ours": ours("heavy_tail_server:app"), "upstream": upstream("upstream_heavy_tail:app")}
+    commands = {"ours": ours("heavy_tail_server:app"), "upstream": on_uvicorn("upstream_heavy_tail:app")}
     with ExitStack() as stack:
         servers = stack.enter_context(running(commands))
         envs = stack.enter_context(vector_env(servers["ours"], options.lanes))

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from contenders import bare_sockets, remote_vector_env, upstream_clients
-from local_servers import ours, running, script, upstream
+from local_servers import on_uvicorn, ours, running, script
 from measuring import alternate, describe, machine, parser, ratios, spread, table, write_json
 from pixel_screen import SHAPE
 
@@ -28,8 +28,8 @@ COMPARISONS = [("ours / nested lists", NESTED), ("ours / flat lists", FLAT), ("o
 ACTION = {"speed": 1}
 COMMANDS = {
     OURS: ours("pixel_server:app"),
-    NESTED: upstream("upstream_pixels:nested"),
-    FLAT: upstream("upstream_pixels:flat"),
+    NESTED: on_uvicorn("upstream_pixels:nested"),
+    FLAT: on_uvicorn("upstream_pixels:flat"),
     BARE: script("bare_echo.py", str(math.prod(SHAPE))),
 }
 

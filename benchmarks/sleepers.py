@@ -13,34 +13,26 @@ Opening all sessions and resetting them is timed apart. Each case has a server o
 from __future__ import annotations
 
 import asyncio
-import os
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
+from local_servers import on_uvicorn, ours, running
 from measuring import describe, machine, parser, table, write_json
 from server_process import ServerProcess
 
 from openenv_gym.adapters.remote_vector_env import RemoteVectorEnv
-from openenv_gym.providers.endpoint import Endpoint, ServerSpec
-from openenv_gym.providers.process import ProcessProvider
+from openenv_gym.providers.endpoint import Endpoint
 
-_HERE = str(Path(__file__).parent)
 _CAPACITY = 32768
 _PATIENCE = 120.0  # seconds beyond a step's own that OpenEnv's client waits
-_READY_TIMEOUT = 120.0  # seconds; OpenEnv alone takes several to import
 _CONNECTING = 64  # clients of OpenEnv that open their sockets at the same time
 
-_APPS = {
-    "ours": ("openenv_gym.server.serve", "sleeping_env:app"),
-    "OpenEnv": ("uvicorn", "upstream_sleeping_env:app"),
-}
-_OPTIONS = ("--log-level", "warning", "--fd", "{fd}")
+_COMMANDS = {"ours": ours("sleeping_env:app"), "OpenEnv": on_uvicorn("upstream_sleeping_env:app")}
 
 
 @dataclass(frozen=True)
@@ -137,22 +129,13 @@ def measure(contender: str, steps: Steps, case: Case, rounds: int) -> Result:
         rounds: How often.
     """
     result = Result(contender, case)
-    with server(contender) as endpoint:
+    with running({contender: _COMMANDS[contender]}, _CAPACITY) as servers:
+        endpoint = servers[contender]
         process = ServerProcess(endpoint)
         result.memory_before = process.memory()
         steps(endpoint, case, result, rounds)
         result.memory = process.peak_memory()
     return result
-
-
-@contextmanager
-def server(contender: str) -> Iterator[Endpoint]:
-    """Run a contender's server."""
-    path = os.pathsep.join(filter(None, (_HERE, os.environ.get("PYTHONPATH"))))
-    spec = ServerSpec(environ={"MAX_CONCURRENT_ENVS": str(_CAPACITY), "PYTHONPATH": path})
-    command = (sys.executable, "-m", *_APPS[contender], *_OPTIONS)
-    with ProcessProvider(command=command, ready_timeout=_READY_TIMEOUT) as provider:
-        yield provider.start(spec)
 
 
 @contextmanager

@@ -11,6 +11,6 @@ lock() { # output, then sources and options
         --upgrade "${ours[@]}" "$@" --output-file "$output"
 }
 sources=(pyproject.toml envs/*/pyproject.toml --extra server --extra cli)
-lock requirements/development.txt "${sources[@]}" --group dev
+lock requirements/development.txt "${sources[@]}" --group dev --group bench
 # OpenEnv itself, beside the oldest gymnasium that a supported trainer pins (ray's rllib).
 lock requirements/interop.txt "${sources[@]}" --group test - <<<$'openenv==0.10.0\ngymnasium==1.2.2'
