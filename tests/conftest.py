@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from openenv_gym.client.dialects import Dialect
+from openenv_gym.wire.v1.codecs import JsonCodec
 from tests.servers import LiveServer
 
 
@@ -26,3 +28,17 @@ def live_server() -> Iterator[Callable[..., LiveServer]]:
     yield start
     for server in started:
         server.stop()
+
+
+@pytest.fixture(params=["openenv", "v1"])
+def dialect(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Dialect:
+    """Each dialect in turn, to be given to clients and environments: what they promise holds in both.
+
+    ``"v1-json"``, which `every_encoding` adds, is ``"v1"`` by the encoding that servers choose only when a
+    client offers no other.
+    """
+    spoken: Dialect | Literal["v1-json"] = request.param
+    if spoken == "v1-json":
+        monkeypatch.setattr("openenv_gym.client.dialects.SUBPROTOCOLS", (JsonCodec.subprotocol,))
+        return "v1"
+    return spoken

@@ -13,6 +13,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
 from openenv_gym import RemoteEnv, RemoteVectorEnv
+from openenv_gym.client.dialects import Dialect
 from tests.servers import LiveServer
 
 LANES = 5
@@ -22,12 +23,12 @@ MakePair = Callable[..., Pair]
 
 
 @pytest.fixture
-def make_pair(corridor: LiveServer) -> Iterator[MakePair]:
+def make_pair(corridor: LiveServer, dialect: Dialect) -> Iterator[MakePair]:
     opened: list[gymnasium.vector.VectorEnv[Any, Any, Any]] = []
 
     def make(mode: AutoresetMode, max_episode_steps: int | None = None, **options: Any) -> Pair:
         def one() -> gymnasium.Env[Any, Any]:
-            env: gymnasium.Env[Any, Any] = RemoteEnv(corridor.base_url)
+            env: gymnasium.Env[Any, Any] = RemoteEnv(corridor.base_url, dialect=dialect)
             return env if max_episode_steps is None else TimeLimit(env, max_episode_steps)
 
         local = SyncVectorEnv([one for _ in range(LANES)], autoreset_mode=mode)
@@ -36,6 +37,7 @@ def make_pair(corridor: LiveServer) -> Iterator[MakePair]:
             num_envs=LANES,
             autoreset_mode=mode,
             max_episode_steps=max_episode_steps,
+            dialect=dialect,
             **options,
         )
         opened.extend([local, remote])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import data_equivalence
 
 from openenv_gym import RemoteVectorEnv
+from openenv_gym.client.dialects import Dialect
 from openenv_gym.errors import EnvironmentFailedError, NoHealthyServerError, NotResetError, UsageError
 from tests.adapters.corridor import CorridorAction
 from tests.proxy import Proxy
@@ -18,8 +20,8 @@ STAY = CorridorAction(direction="stay")
 EXPLODE = CorridorAction(direction="stay", shout="explode")
 
 
-def test_one_lane_raises_and_the_others_go_on(corridor: LiveServer) -> None:
-    with RemoteVectorEnv(corridor.base_url, num_envs=3) as envs:
+def test_one_lane_raises_and_the_others_go_on(corridor: LiveServer, dialect: Dialect) -> None:
+    with RemoteVectorEnv(corridor.base_url, dialect=dialect, num_envs=3) as envs:
         first, _ = envs.reset(seed=1, options={"length": 90})
         obs, rewards, terminations, truncations, infos = envs.step([STAY, EXPLODE, STAY])
         assert not terminations.any()
@@ -35,8 +37,8 @@ def test_one_lane_raises_and_the_others_go_on(corridor: LiveServer) -> None:
         assert not truncations[1]
 
 
-def test_raising_is_a_choice(corridor: LiveServer) -> None:
-    with RemoteVectorEnv(corridor.base_url, num_envs=3, on_fault="raise") as envs:
+def test_raising_is_a_choice(corridor: LiveServer, dialect: Dialect) -> None:
+    with RemoteVectorEnv(corridor.base_url, dialect=dialect, num_envs=3, on_fault="raise") as envs:
         envs.reset(seed=1, options={"length": 90})
         with pytest.raises(EnvironmentFailedError, match="exploded") as caught:
             envs.step([STAY, EXPLODE, STAY])
@@ -45,10 +47,13 @@ def test_raising_is_a_choice(corridor: LiveServer) -> None:
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
-def test_a_dead_server_truncates_its_lanes_and_they_move(corridor: LiveServer, mode: str) -> None:
+def test_a_dead_server_truncates_its_lanes_and_they_move(
+    corridor: LiveServer, mode: str, dialect: Dialect
+) -> None:
     with Proxy(corridor.base_url) as doomed, Proxy(corridor.base_url) as healthy:
         urls = [doomed.base_url, healthy.base_url]
-        with RemoteVectorEnv(urls, num_envs=4, autoreset_mode=mode, dialect="openenv") as envs:
+        options: dict[str, Any] = {"autoreset_mode": mode, "dialect": dialect, "outage_timeout": 0.5}
+        with RemoteVectorEnv(urls, num_envs=4, **options) as envs:
             envs.reset(seed=1, options={"length": 90})
             doomed.refuse()
             doomed.cut()
@@ -67,10 +72,11 @@ def test_a_dead_server_truncates_its_lanes_and_they_move(corridor: LiveServer, m
             assert not any(infos["fault"]), "every lane is on the healthy server now"
 
 
-def test_no_healthy_server_is_said_within_the_reset_timeout(corridor: LiveServer) -> None:
+def test_no_healthy_server_is_said_within_the_reset_timeout(corridor: LiveServer, dialect: Dialect) -> None:
+    options: dict[str, Any] = {"reset_timeout": 0.5, "outage_timeout": 0.5, "dialect": dialect}
     with (
         Proxy(corridor.base_url) as proxy,
-        RemoteVectorEnv(proxy.base_url, num_envs=2, reset_timeout=0.5, dialect="openenv") as envs,
+        RemoteVectorEnv(proxy.base_url, num_envs=2, **options) as envs,
     ):
         envs.reset(seed=1)
         proxy.refuse()
@@ -85,6 +91,7 @@ def test_no_healthy_server_is_said_within_the_reset_timeout(corridor: LiveServer
 
 
 def test_a_hung_server_costs_its_own_deadline_only(corridor: LiveServer) -> None:
+    # In OpenEnv's dialect; in openenv-gym.v1 a silent connection is replaced first (tests/client/v1).
     with Proxy(corridor.base_url) as hung, Proxy(corridor.base_url) as healthy:
         urls = [hung.base_url, healthy.base_url]
         with RemoteVectorEnv(urls, num_envs=2, step_timeout=0.3, dialect="openenv") as envs:
@@ -116,14 +123,14 @@ def test_misuse_is_refused_before_anything_is_sent(corridor: LiveServer) -> None
         envs.step([STAY, STAY])
 
 
-def test_lane_options_and_task_sampler(corridor: LiveServer) -> None:
+def test_lane_options_and_task_sampler(corridor: LiveServer, dialect: Dialect) -> None:
     asked: list[int] = []
 
     def sample(lane: int, rng: np.random.Generator) -> dict[str, int]:
         asked.append(lane)
         return {"length": 1}
 
-    with RemoteVectorEnv(corridor.base_url, num_envs=3, task_sampler=sample) as envs:
+    with RemoteVectorEnv(corridor.base_url, dialect=dialect, num_envs=3, task_sampler=sample) as envs:
         envs.reset(seed=1, options={"length": 50, "lanes": {1: {"length": 60}}})
         assert [state["length"] for state in envs.state()] == [50, 60, 50]
         assert asked == []
@@ -139,8 +146,8 @@ def test_lane_options_and_task_sampler(corridor: LiveServer) -> None:
         assert len(asked) > 4, "autoresets ask the sampler too"
 
 
-def test_actions_batched_or_one_a_lane(corridor: LiveServer) -> None:
-    with RemoteVectorEnv(corridor.base_url, num_envs=2) as envs:
+def test_actions_batched_or_one_a_lane(corridor: LiveServer, dialect: Dialect) -> None:
+    with RemoteVectorEnv(corridor.base_url, dialect=dialect, num_envs=2) as envs:
         batched = {
             "direction": np.array([1, 2]),
             "speed": np.array([1, 0]),

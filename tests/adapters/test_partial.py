@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from openenv_gym import RemoteVectorEnv
+from openenv_gym.client.dialects import Dialect
 from openenv_gym.errors import UsageError
 from tests.adapters.corridor import CorridorAction
 from tests.servers import LiveServer
@@ -16,8 +17,8 @@ STAY = CorridorAction(direction="stay")
 RUN = CorridorAction(direction="right", speed=3)
 
 
-def test_recv_hands_out_what_was_sent(corridor: LiveServer) -> None:
-    with RemoteVectorEnv(corridor.base_url, num_envs=4) as envs:
+def test_recv_hands_out_what_was_sent(corridor: LiveServer, dialect: Dialect) -> None:
+    with RemoteVectorEnv(corridor.base_url, dialect=dialect, num_envs=4) as envs:
         envs.reset(seed=1, options={"length": 90})
         envs.send([STAY, STAY], [3, 1])
         obs, rewards, terminations, truncations, info = envs.recv(min_envs=2)
@@ -27,10 +28,10 @@ def test_recv_hands_out_what_was_sent(corridor: LiveServer) -> None:
         assert len(obs["sign"]) == 2
 
 
-def test_a_rollout_by_send_and_recv_equals_lockstep(corridor: LiveServer) -> None:
+def test_a_rollout_by_send_and_recv_equals_lockstep(corridor: LiveServer, dialect: Dialect) -> None:
     with (
-        RemoteVectorEnv(corridor.base_url, num_envs=3) as lockstep,
-        RemoteVectorEnv(corridor.base_url, num_envs=3) as partial,
+        RemoteVectorEnv(corridor.base_url, dialect=dialect, num_envs=3) as lockstep,
+        RemoteVectorEnv(corridor.base_url, dialect=dialect, num_envs=3) as partial,
     ):
         lockstep.reset(seed=5, options={"length": 20})
         partial.reset(seed=5, options={"length": 20})
@@ -53,8 +54,8 @@ def test_a_rollout_by_send_and_recv_equals_lockstep(corridor: LiveServer) -> Non
         assert seen == expected
 
 
-def test_same_step_hands_out_the_final_observation(corridor: LiveServer) -> None:
-    with RemoteVectorEnv(corridor.base_url, num_envs=2, autoreset_mode="SameStep") as envs:
+def test_same_step_hands_out_the_final_observation(corridor: LiveServer, dialect: Dialect) -> None:
+    with RemoteVectorEnv(corridor.base_url, dialect=dialect, num_envs=2, autoreset_mode="SameStep") as envs:
         envs.reset(seed=1, options={"length": 1})
         for _ in range(20):
             envs.send([RUN, RUN], [0, 1])
@@ -65,8 +66,8 @@ def test_same_step_hands_out_the_final_observation(corridor: LiveServer) -> None
                 assert obs["position"][row] == 0, "the observation is the next episode's first"
 
 
-def test_send_reset(corridor: LiveServer) -> None:
-    with RemoteVectorEnv(corridor.base_url, num_envs=2) as envs:
+def test_send_reset(corridor: LiveServer, dialect: Dialect) -> None:
+    with RemoteVectorEnv(corridor.base_url, dialect=dialect, num_envs=2) as envs:
         envs.send_reset(seed=9, options={"length": 90})
         obs, rewards, terminations, truncations, info = envs.recv(min_envs=2)
         assert rewards.tolist() == [0.0, 0.0]
@@ -96,8 +97,8 @@ def test_misuse(corridor: LiveServer) -> None:
         envs.recv()
 
 
-def test_step_async_and_wait(corridor: LiveServer) -> None:
-    with RemoteVectorEnv(corridor.base_url, num_envs=2) as envs:
+def test_step_async_and_wait(corridor: LiveServer, dialect: Dialect) -> None:
+    with RemoteVectorEnv(corridor.base_url, dialect=dialect, num_envs=2) as envs:
         envs.reset(seed=1, options={"length": 90})
         with pytest.raises(UsageError, match="step_async"):
             envs.step_wait()
@@ -107,8 +108,8 @@ def test_step_async_and_wait(corridor: LiveServer) -> None:
         assert envs.step_wait()[1].shape == (2,)
 
 
-async def test_asyncio_face(corridor: LiveServer) -> None:
-    envs = await asyncio.to_thread(RemoteVectorEnv, corridor.base_url, num_envs=4)
+async def test_asyncio_face(corridor: LiveServer, dialect: Dialect) -> None:
+    envs = await asyncio.to_thread(RemoteVectorEnv, corridor.base_url, dialect=dialect, num_envs=4)
     try:
         _, infos = await envs.aio.reset(seed=1, options={"length": 90})
         assert infos["_metadata"].all()
@@ -125,8 +126,8 @@ async def test_asyncio_face(corridor: LiveServer) -> None:
         await asyncio.to_thread(envs.close)
 
 
-async def test_asyncio_rollouts_do_not_block_the_loop(corridor: LiveServer) -> None:
-    envs = await asyncio.to_thread(RemoteVectorEnv, corridor.base_url, num_envs=8)
+async def test_asyncio_rollouts_do_not_block_the_loop(corridor: LiveServer, dialect: Dialect) -> None:
+    envs = await asyncio.to_thread(RemoteVectorEnv, corridor.base_url, dialect=dialect, num_envs=8)
     ticks = 0
 
     async def tick() -> None:

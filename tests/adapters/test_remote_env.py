@@ -11,6 +11,7 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 
 import openenv_gym
 from openenv_gym import RemoteEnv
+from openenv_gym.client.dialects import Dialect
 from openenv_gym.errors import (
     ClosedError,
     EnvironmentFailedError,
@@ -21,19 +22,21 @@ from openenv_gym.errors import (
     UsageError,
 )
 from tests.adapters.corridor import CorridorAction
+from tests.dialects import every_encoding
 from tests.proxy import Proxy
 from tests.servers import LiveServer
 
 
 @pytest.fixture
-def env(corridor: LiveServer) -> Iterator[RemoteEnv]:
-    with RemoteEnv(corridor.base_url) as env:
+def env(corridor: LiveServer, dialect: Dialect) -> Iterator[RemoteEnv]:
+    with RemoteEnv(corridor.base_url, dialect=dialect) as env:
         yield env
 
 
 @pytest.mark.filterwarnings("ignore:.*A Box observation space (minimum|maximum) value is:UserWarning")
-def test_check_env_passes(corridor: LiveServer) -> None:
-    with gymnasium.make("openenv/Remote-v0", base_url=corridor.base_url) as env:
+@every_encoding
+def test_check_env_passes(corridor: LiveServer, dialect: Dialect) -> None:
+    with gymnasium.make("openenv/Remote-v0", base_url=corridor.base_url, dialect=dialect) as env:
         check_env(env.unwrapped)
 
 
@@ -44,6 +47,7 @@ def test_time_limit_wraps_the_registered_env(corridor: LiveServer) -> None:
         assert flags[-1] == (False, True)
 
 
+@every_encoding
 def test_an_action_is_a_space_value_or_a_model(env: RemoteEnv) -> None:
     env.reset(seed=1)
     by_model = env.step(CorridorAction(direction="right", speed=2, shout="hé"))
@@ -123,8 +127,8 @@ def test_an_environment_that_raises(env: RemoteEnv) -> None:
         env.step(CorridorAction(direction="stay", shout="explode"))
 
 
-def test_truncating_an_environment_that_raises(corridor: LiveServer) -> None:
-    with RemoteEnv(corridor.base_url, on_fault="truncate") as env:
+def test_truncating_an_environment_that_raises(corridor: LiveServer, dialect: Dialect) -> None:
+    with RemoteEnv(corridor.base_url, dialect=dialect, on_fault="truncate") as env:
         first, _ = env.reset(seed=1)
         observation, reward, terminated, truncated, info = env.step(
             CorridorAction(direction="stay", shout="explode")
@@ -135,7 +139,16 @@ def test_truncating_an_environment_that_raises(corridor: LiveServer) -> None:
         assert info["reward_given"] is False
 
 
-def test_a_cut_connection_loses_the_episode_loudly(corridor: LiveServer) -> None:
+def test_a_cut_connection_is_mended_in_v1(corridor: LiveServer) -> None:
+    with Proxy(corridor.base_url) as proxy, RemoteEnv(proxy.base_url, dialect="v1") as env:
+        env.reset(seed=2, options={"length": 90})
+        for steps in range(1, 4):
+            env.step({"direction": 2, "speed": 0, "shout": ""})
+            assert env.state()["step_count"] == steps
+            proxy.cut()
+
+
+def test_a_cut_connection_loses_the_episode_loudly_in_openenv_s_dialect(corridor: LiveServer) -> None:
     with Proxy(corridor.base_url) as proxy, RemoteEnv(proxy.base_url, dialect="openenv") as env:
         env.reset(seed=1)
         proxy.cut()
@@ -146,7 +159,7 @@ def test_a_cut_connection_loses_the_episode_loudly(corridor: LiveServer) -> None
         env.step(env.action_space.sample())
 
 
-def test_a_stalled_connection_times_out(corridor: LiveServer) -> None:
+def test_a_stalled_connection_times_out(corridor: LiveServer, dialect: Dialect) -> None:
     options = {"step_timeout": 0.2, "dialect": "openenv"}
     with Proxy(corridor.base_url) as proxy, RemoteEnv(proxy.base_url, **options) as env:
         env.reset(seed=1)

@@ -26,6 +26,7 @@ from openenv_gym.providers.endpoint import Endpoint
 from openenv_gym.server import Environment, create_app
 from openenv_gym.wire.messages import Op, Outcome, Request
 from tests.client.patience import wait_until
+from tests.dialects import every_encoding
 from tests.servers import LiveServer
 
 TOKEN = "s3cret-t0ken"
@@ -90,8 +91,9 @@ def counter(live_server: Serve) -> LiveServer:
     return live_server(counter_app())
 
 
-def test_a_typed_episode(counter: LiveServer) -> None:
-    with CounterClient(counter.base_url).sync() as client:
+@every_encoding
+def test_a_typed_episode(counter: LiveServer, dialect: Dialect) -> None:
+    with CounterClient(counter.base_url, dialect=dialect).sync() as client:
         result = client.reset(seed=3, episode_id="mine", start=2)
         assert result.observation.total == 2
         assert (result.metadata or {})["seed"] == 3
@@ -102,13 +104,15 @@ def test_a_typed_episode(counter: LiveServer) -> None:
         assert (result.terminated, result.truncated) == (True, False)
         client.reset()
         result = client.step(Count(by=200))
+        # In OpenEnv's dialect `truncated` travels in the metadata: it has one `done` for both ends.
         assert (result.done, result.terminated, result.truncated) == (True, False, True)
         assert result.observation.truncated
     wait_until(lambda: Counter.open == 0)
 
 
-async def test_errors_have_their_types_and_the_episode_goes_on(counter: LiveServer) -> None:
-    async with GenericEnvClient(counter.base_url) as client:
+@every_encoding
+async def test_errors_have_their_types_and_the_episode_goes_on(counter: LiveServer, dialect: Dialect) -> None:
+    async with GenericEnvClient(counter.base_url, dialect=dialect) as client:
         with pytest.raises(NotResetError):
             await client.step({"by": 1})
         with pytest.raises(InvalidActionError, match="colour"):
@@ -126,21 +130,20 @@ async def test_errors_have_their_types_and_the_episode_goes_on(counter: LiveServ
 
 
 def test_a_token_opens_the_door_and_nothing_else_does(
-    live_server: Serve, monkeypatch: pytest.MonkeyPatch
+    live_server: Serve, dialect: Dialect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENENV_GYM_TOKEN", TOKEN)
     server = live_server(counter_app())
     for wrong in (None, "guess"):
         with pytest.raises(AuthenticationError, match="token="):
-            GenericEnvClient(server.base_url, token=wrong).sync().reset()
+            GenericEnvClient(server.base_url, token=wrong, dialect=dialect).sync().reset()
         with pytest.raises(AuthenticationError, match="token="):
             fetch_schema(Endpoint(server.base_url, wrong), PATIENCE)
-    with GenericEnvClient(server.base_url, token=TOKEN).sync() as client:
+    with GenericEnvClient(server.base_url, token=TOKEN, dialect=dialect).sync() as client:
         client.reset()
     assert fetch_schema(Endpoint(server.base_url, TOKEN), PATIENCE)["action"]["properties"]["by"]
 
 
-@pytest.mark.parametrize("dialect", ["openenv", "v1"])
 def test_a_full_server_refuses_and_its_slot_is_free_right_after_close(
     live_server: Serve, dialect: Dialect
 ) -> None:
@@ -154,11 +157,11 @@ def test_a_full_server_refuses_and_its_slot_is_free_right_after_close(
             second.close()
 
 
-def test_a_pool_waits_for_slots_and_keeps_lanes_apart(live_server: Serve) -> None:
+def test_a_pool_waits_for_slots_and_keeps_lanes_apart(live_server: Serve, dialect: Dialect) -> None:
     server = live_server(counter_app(max_concurrent_envs=2))
-    holder = GenericEnvClient(server.base_url).sync()
+    holder = GenericEnvClient(server.base_url, dialect=dialect).sync()
     holder.reset()
-    with SessionPool([Endpoint(server.base_url)], 2) as pool:
+    with SessionPool([Endpoint(server.base_url)], 2, dialect=dialect) as pool:
         pool.submit([(lane, Request(Op.RESET, {"start": lane})) for lane in range(2)], PATIENCE)
         [(first, _)] = pool.collect(1, PATIENCE)
         holder.close()
@@ -172,7 +175,6 @@ def test_a_pool_waits_for_slots_and_keeps_lanes_apart(live_server: Serve) -> Non
     wait_until(lambda: Counter.open == 0)
 
 
-@pytest.mark.parametrize("dialect", ["openenv", "v1"])
 def test_a_server_that_goes_away_is_told(live_server: Serve, dialect: Dialect) -> None:
     server = live_server(counter_app())
     with GenericEnvClient(server.base_url, dialect=dialect).sync() as client:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 from openenv.core.env_server import create_app as upstream_create_app
 
+from openenv_gym.client.dialects import Dialect
 from openenv_gym.server import create_app
 from tests.interop.upstream_counter import CountAction, Counter, CountObservation, CountState
 from tests.servers import LiveServer
@@ -46,6 +48,21 @@ def any_server(request: pytest.FixtureRequest) -> LiveServer:
     server = request.getfixturevalue("our_server" if request.param == "ours" else "upstream_server")
     assert isinstance(server, LiveServer)
     return server
+
+
+class Host(NamedTuple):
+    """A server, and the dialect that it is to be spoken to in."""
+
+    base_url: str
+    dialect: Dialect
+
+
+@pytest.fixture(params=["upstream", "ours-openenv", "ours-v1"])
+def host(request: pytest.FixtureRequest) -> Host:
+    """For our clients: OpenEnv's server, which has one dialect, and ours in each of its two."""
+    creator, _, dialect = request.param.partition("-")
+    server = request.getfixturevalue("our_server" if creator == "ours" else "upstream_server")
+    return Host(server.base_url, dialect or "auto")
 
 
 @pytest.fixture(params=list(CREATORS))

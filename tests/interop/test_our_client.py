@@ -8,6 +8,7 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 
 from openenv_gym import EnvClient, GenericEnvClient, RemoteEnv, RemoteVectorEnv
 from openenv_gym.errors import EnvironmentFailedError, InvalidActionError, ProtocolError, SessionLostError
+from tests.interop.conftest import Host
 from tests.interop.upstream_counter import CountAction, CountObservation, CountState
 from tests.proxy import Proxy
 from tests.servers import LiveServer
@@ -17,8 +18,8 @@ class CounterClient(EnvClient[CountAction, CountObservation, CountState]):
     """Our typed client over OpenEnv's models: no parsing to write."""
 
 
-async def test_typed_client(any_server: LiveServer) -> None:
-    async with CounterClient(base_url=any_server.base_url) as client:
+async def test_typed_client(host: Host) -> None:
+    async with CounterClient(base_url=host.base_url, dialect=host.dialect) as client:
         result = await client.reset(seed=1, goal=3)
         assert isinstance(result.observation, CountObservation)
         result = await client.step(CountAction(amount=3, note="日本語"))
@@ -28,8 +29,8 @@ async def test_typed_client(any_server: LiveServer) -> None:
         assert state.goal == 3
 
 
-def test_generic_sync_client(any_server: LiveServer) -> None:
-    with GenericEnvClient(base_url=any_server.base_url).sync() as client:
+def test_generic_sync_client(host: Host) -> None:
+    with GenericEnvClient(base_url=host.base_url, dialect=host.dialect).sync() as client:
         client.reset(seed=1)
         with pytest.raises(InvalidActionError, match="amount"):
             client.step({"amount": "many"})
@@ -76,15 +77,15 @@ def test_both_servers_give_the_same_spaces_and_episodes(
 
 
 @pytest.mark.filterwarnings("ignore:.*A Box observation space (minimum|maximum) value is:UserWarning")
-def test_check_env(any_server: LiveServer) -> None:
-    with gymnasium.make("openenv/Remote-v0", base_url=any_server.base_url) as env:
+def test_check_env(host: Host) -> None:
+    with gymnasium.make("openenv/Remote-v0", base_url=host.base_url, dialect=host.dialect) as env:
         # Only additions: a sampled "take" may make this environment raise, by its author's will.
         env.action_space["how"] = gymnasium.spaces.Discrete(1)
         check_env(env.unwrapped)
 
 
-def test_vector_env(any_server: LiveServer) -> None:
-    envs = gymnasium.make_vec("openenv/Remote-v0", num_envs=4, base_url=any_server.base_url)
+def test_vector_env(host: Host) -> None:
+    envs = gymnasium.make_vec("openenv/Remote-v0", num_envs=4, base_url=host.base_url, dialect=host.dialect)
     assert isinstance(envs, RemoteVectorEnv)
     with envs:
         obs, _ = envs.reset(seed=1, options={"goal": 4})

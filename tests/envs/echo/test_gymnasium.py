@@ -7,10 +7,13 @@ from gymnasium.utils.env_checker import check_env
 
 import openenv_gym  # noqa: F401 - registers the ids
 from openenv_gym import RemoteVectorEnv
+from openenv_gym.client.dialects import Dialect
+from tests.dialects import every_encoding
 
 
-def test_check_env() -> None:
-    with gymnasium.make("openenv/Echo-v0") as env:
+@every_encoding
+def test_check_env(dialect: Dialect) -> None:
+    with gymnasium.make("openenv/Echo-v0", dialect=dialect) as env:
         check_env(env.unwrapped)
 
 

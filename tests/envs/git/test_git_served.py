@@ -17,6 +17,7 @@ import openenv_gym  # noqa: F401 - registers the ids
 from git_env import GitAction, GitEnv, GitObservation
 from git_env.server.app import make_app
 from git_env.server.settings import GitSettings
+from openenv_gym.client.dialects import Dialect
 from openenv_gym.errors import EnvError
 from tests.servers import LiveServer
 
@@ -26,8 +27,8 @@ def server(live_server: Callable[..., LiveServer], settings: GitSettings) -> Liv
     return live_server(make_app(settings))
 
 
-def test_the_typed_client(server: LiveServer) -> None:
-    with GitEnv(base_url=server.base_url).sync() as client:
+def test_the_typed_client(server: LiveServer, dialect: Dialect) -> None:
+    with GitEnv(base_url=server.base_url, dialect=dialect).sync() as client:
         result = client.reset(seed=1, task_id="tip")
         assert isinstance(result.observation, GitObservation)
         assert (result.reward, result.done) == (None, False)
@@ -52,16 +53,18 @@ def test_tasks_over_http(server: LiveServer) -> None:
     assert httpx.get(f"{server.base_url}/metadata").json()["name"] == "git_env"
 
 
-def test_gymnasium_s_checker(server: LiveServer) -> None:
-    env = gymnasium.make("openenv/Git-v0", base_url=server.base_url, disable_env_checker=True)
+def test_gymnasium_s_checker(server: LiveServer, dialect: Dialect) -> None:
+    env = gymnasium.make(
+        "openenv/Git-v0", base_url=server.base_url, dialect=dialect, disable_env_checker=True
+    )
     try:
         check_env(env.unwrapped, skip_render_check=True)
     finally:
         env.close()
 
 
-def test_equal_seeds_in_lanes_of_a_vector(server: LiveServer) -> None:
-    envs = gymnasium.make_vec("openenv/Git-v0", num_envs=3, base_url=server.base_url)
+def test_equal_seeds_in_lanes_of_a_vector(server: LiveServer, dialect: Dialect) -> None:
+    envs = gymnasium.make_vec("openenv/Git-v0", num_envs=3, base_url=server.base_url, dialect=dialect)
     try:
         observations, _ = envs.reset(seed=[7, 7, 8])
         assert observations["message"][0] == observations["message"][1]
