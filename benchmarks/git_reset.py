@@ -6,7 +6,9 @@ Each session is an environment of its own on a thread of its own, as the server 
 mirror and the prepared checkouts. An episode is a reset (the workspace is replaced by a fresh checkout of
 the task's commit) and one `git status`. "Paced" leaves a second between episodes, less than any agent that
 thinks; "back to back" leaves none, so that checkouts are used up faster than a few cores prepare them.
-For comparison: `git clone --shared` of the same commit from the same mirror, and nothing else.
+Then one session alone: a snapshot of it, going back to that, and a fork, which is another session's sandbox
+and the snapshot's files in it. For comparison: `git clone --shared` of the same commit from the same mirror,
+and nothing else.
 """
 
 from __future__ import annotations
@@ -99,6 +101,27 @@ def clones(shared: SharedState, folder: Path, rounds: int) -> list[float]:
     return times
 
 
+def snapshots(shared: SharedState, rounds: int) -> dict[str, list[float]]:
+    """Seconds that a snapshot takes, going back to it, and beginning another environment from it."""
+    times: dict[str, list[float]] = {"snapshot": [], "restore": [], "fork": []}
+    env = GitEnvironment(shared)
+    env.reset(seed=0)
+    for _ in range(rounds):
+        started = time.perf_counter()
+        state = env.snapshot()
+        taken = time.perf_counter()
+        env.restore(state)
+        restored = time.perf_counter()
+        fork = GitEnvironment(shared)
+        fork.restore(state)
+        times["fork"].append(time.perf_counter() - restored)
+        times["restore"].append(restored - taken)
+        times["snapshot"].append(taken - started)
+        fork.close()
+    env.close()
+    return times
+
+
 def row(name: str, values: list[float]) -> str:
     """One line of the table, in milliseconds."""
     ordered = sorted(values)
@@ -132,6 +155,7 @@ def main() -> None:
                     shared.pool.drain()
                     for what, values in times.items():
                         results[f"{what}, {sessions} sessions, {label}"] = values
+            results |= snapshots(shared, 30)
             results["git clone --shared, alone"] = clones(shared, shared.directory, 30)
     print(f"{'milliseconds':44} {'p50':>8} {'p99':>8} {'count':>6}")
     for name, values in results.items():
