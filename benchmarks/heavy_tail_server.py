@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from heavy_tail import StepTimes
 
@@ -15,9 +16,10 @@ class Work(Action):
 
 
 class Result(Observation):
-    """What the step took by design, in seconds."""
+    """What the step took, by design and by the environment's own clock, in seconds."""
 
-    seconds: float = 0.0
+    planned: float = 0.0
+    taken: float = 0.0
 
 
 class HeavyTailEnvironment(Environment[Work, Result, State]):
@@ -40,9 +42,9 @@ class HeavyTailEnvironment(Environment[Work, Result, State]):
         self, action: Work, timeout_s: float | None = None
     ) -> Result:
         """Wait for a while."""
-        seconds = self._times.draw()
-        await asyncio.sleep(seconds)
-        return Result(seconds=seconds)
+        planned, began = self._times.draw(), time.perf_counter()
+        await asyncio.sleep(planned)
+        return Result(planned=planned, taken=time.perf_counter() - began)
 
     @property
     def state(self) -> State:

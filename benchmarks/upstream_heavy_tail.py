@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from heavy_tail import StepTimes
@@ -14,9 +15,10 @@ class Work(Action):
 
 
 class Result(Observation):
-    """What the step took by design, in seconds."""
+    """What the step took, by design and by the environment's own clock, in seconds."""
 
-    seconds: float = 0.0
+    planned: float = 0.0
+    taken: float = 0.0
 
 
 class HeavyTailEnvironment(Environment[Work, Result, State]):
@@ -39,9 +41,9 @@ class HeavyTailEnvironment(Environment[Work, Result, State]):
 
     async def step_async(self, action: Work, timeout_s: float | None = None, **kwargs: Any) -> Result:
         """Wait for a while."""
-        seconds = self._times.draw()
-        await asyncio.sleep(seconds)
-        return Result(seconds=seconds)
+        planned, began = self._times.draw(), time.perf_counter()
+        await asyncio.sleep(planned)
+        return Result(planned=planned, taken=time.perf_counter() - began)
 
     @property
     def state(self) -> State:
