@@ -27,6 +27,7 @@ from openenv_gym.errors import ClosedError, UsageError
 from openenv_gym.providers.endpoint import Endpoint
 from openenv_gym.wire.messages import Reply, Request
 
+_PART = 64  # calls that are sent together
 _CLOSE_TIMEOUT = 10.0  # seconds; each session's own goodbye is bounded below that
 
 
@@ -244,10 +245,16 @@ class SessionPool:
     # --- inside ----------------------------------------------------------------------------------------
 
     def _start(self, calls: Sequence[tuple[int, Request]], timeout: float | None) -> None:
-        """Start calls; on the I/O thread."""
+        """Start calls; on the I/O loop.
+
+        What a turn of the loop starts is sent at its end: so a server works on the first part of a large
+        batch while the next is being made.
+        """
         lanes, reporters = self._lanes, self._inbox.reporters
-        for lane, request in calls:
+        for lane, request in calls[:_PART]:
             lanes[lane].start(request, timeout, reporters[lane])
+        if len(calls) > _PART:
+            self._io.loop.call_soon(self._start, calls[_PART:], timeout)
 
     def _require_usable(self) -> None:
         if self._closed:
