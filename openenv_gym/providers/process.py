@@ -20,6 +20,7 @@ from openenv_gym.providers.provider import Provider
 from openenv_gym.providers.readiness import wait_until_ready
 
 TOKEN_VARIABLE = "OPENENV_GYM_TOKEN"
+_OF_THIS_SERVER = ("OPENENV_GYM_SIBLINGS", "OPENENV_GYM_GROUP")  # where this process is one: not its child's
 _LOOPBACK = "127.0.0.1"
 _TAIL_LINES = 40
 _TAIL_CHARACTERS = 8192
@@ -161,7 +162,7 @@ def _configured(
 
 
 def _environ(spec: ServerSpec, token: str, *, imports: bool) -> dict[str, str]:
-    environ = dict(os.environ)
+    environ = {name: value for name, value in os.environ.items() if name not in _OF_THIS_SERVER}
     environ["PYTHONUNBUFFERED"] = "1"  # or the last lines before a crash never reach the log
     if imports:
         environ["PYTHONPATH"] = os.pathsep.join(_import_path())

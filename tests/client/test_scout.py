@@ -119,6 +119,23 @@ async def test_a_full_server_holds_nobody_up_while_another_has_room() -> None:
 
 
 @virtual_time
+async def test_slots_that_others_took_meanwhile_are_waited_for_once() -> None:
+    host = Host(4, 40)
+    lanes = host.lanes(8)
+    await reset(lanes[:4])
+    assert host.live == [0, 4]
+    host.servers[2].machine.occupy(36)
+    began = now()
+    await reset(lanes[4:5])
+    assert now() - began > 5.0, "it was told of room that is gone"
+    again = now()
+    await reset(lanes[5:])
+    assert now() - again < 1.0
+    assert host.live == [4, 4]
+    await close(host, lanes)
+
+
+@virtual_time
 async def test_one_lane_stays_at_its_server_until_that_is_full() -> None:
     host = Host(1, 1)
     (one,) = host.lanes(1)

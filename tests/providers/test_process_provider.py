@@ -57,10 +57,13 @@ def test_environment_variables_are_inherited_and_overridden(provide, ask, monkey
     monkeypatch.setenv("GITEA_URL", "http://inherited")
     monkeypatch.setenv("TASK_REPOS", "inherited")
     monkeypatch.setenv("OPENENV_GYM_TOKEN", "not for the child")
+    monkeypatch.setenv("OPENENV_GYM_SIBLINGS", "8001")
+    monkeypatch.setenv("OPENENV_GYM_GROUP", "the parent's")
     endpoint = provide().start(ServerSpec(environ={"TASK_REPOS": "given"}))
     environ = ask(endpoint)["environ"]
     assert (environ["GITEA_URL"], environ["TASK_REPOS"]) == ("http://inherited", "given")
     assert environ["OPENENV_GYM_TOKEN"] == endpoint.token
+    assert not {"OPENENV_GYM_SIBLINGS", "OPENENV_GYM_GROUP"} & environ.keys()
 
 
 def test_death_before_ready_is_reported_with_the_log(provide):

@@ -14,7 +14,13 @@ from collections.abc import Callable
 from openenv_gym.client.channel import OnLost, OnReply
 from openenv_gym.client.v1.channel import SharedChannel
 from openenv_gym.client.v1.line import Line, Redial
-from openenv_gym.errors import OpenEnvGymError, ProtocolError, ServerUnreachableError, SessionLostError
+from openenv_gym.errors import (
+    CapacityError,
+    OpenEnvGymError,
+    ProtocolError,
+    ServerUnreachableError,
+    SessionLostError,
+)
 from openenv_gym.transport.interface import ConnectionClosed, Transport
 from openenv_gym.wire.messages import Request
 from openenv_gym.wire.v1.client_events import Closed, Draining, Event, Gone, Greeted, Opened, Replied
@@ -264,6 +270,8 @@ class SharedConnection:
         channel = self._channels.pop(gone.session, None)
         opening = self._openings.pop(gone.session, None)
         if opening is not None:
+            if isinstance(gone.cause, CapacityError):
+                self._note_free(0)  # others have taken what the server last told of
             if not opening.done():
                 opening.set_exception(gone.cause)
         elif channel is not None and gone.reply is not None:
