@@ -38,6 +38,9 @@ bench: .venv/.ready .venv-interop/.ready
 	.venv-interop/bin/python benchmarks/latency.py
 	.venv-interop/bin/python benchmarks/pixels.py
 	.venv-interop/bin/python benchmarks/sleepers.py
+	.venv-interop/bin/python benchmarks/partial_receive.py
+	.venv-interop/bin/python benchmarks/reconnect.py
+	.venv-interop/bin/python benchmarks/memory.py
 	.venv/bin/python benchmarks/workers.py
 	.venv/bin/python benchmarks/import_cost.py
 	.venv/bin/python benchmarks/git_reset.py

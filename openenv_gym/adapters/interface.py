@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium.spaces import Space
 from pydantic import BaseModel
 
-from openenv_gym.errors import InvalidActionError, OpenEnvGymError, ProtocolError
+from openenv_gym.adapters.infos import make_info
+from openenv_gym.errors import InvalidActionError, ProtocolError, SchemaError
 from openenv_gym.spaces import SpaceCodec, action_codec, observation_codec
-from openenv_gym.wire import json_codec
 from openenv_gym.wire.messages import Op, Outcome, Request
 
 
@@ -59,48 +59,70 @@ class Interface:
         """
         if isinstance(action, BaseModel):
             return Request(Op.STEP, action.model_dump(exclude_unset=True))
+        return _steps([self._action.encode(action)])[0]
+
+    def step_requests(self, actions: Sequence[Any]) -> list[Request]:
+        """Turn actions into requests, as `step_request` does, all at once.
+
+        Raises:
+            InvalidActionError: One of them is no action.
+        """
+        if not actions or any(issubclass(kind, BaseModel) for kind in set(map(type, actions))):
+            return [self.step_request(action) for action in actions]
+        return _steps(self._action.encode_column(actions))
+
+    def observation(self, value: Any) -> Any:
+        """Turn an observation off the wire into an element of the observation space.
+
+        Raises:
+            ProtocolError: It does not fit the server's own schema.
+        """
         try:
-            payload = self._action.encode(action)
-        except InvalidActionError:
-            raise
-        except ValueError as error:
-            raise InvalidActionError(str(error), "VALIDATION_ERROR") from error
-        if not isinstance(payload, dict):
-            raise InvalidActionError(f"an action encodes to an object, not {type(payload).__name__}")
-        return Request(Op.STEP, payload)
+            return self._observation.decode(value)
+        except SchemaError as error:
+            raise _misfit(error) from error
+
+    def observations(self, values: Sequence[Any], out: Any = None) -> Any:
+        """Turn observations off the wire, at least one, into a batch of elements.
+
+        Args:
+            values: One a lane.
+            out: A batch of so many elements whose arrays are to be used; ``None`` makes new ones.
+
+        Raises:
+            ProtocolError: One of them does not fit the server's own schema.
+        """
+        try:
+            return self._observation.decode_column(values, out)
+        except SchemaError as error:
+            raise _misfit(error) from error
 
     def transition(self, outcome: Outcome) -> Transition:
-        """Turn a reply into observation, reward, flags and info (see `make_info`).
+        """Turn a reply into observation, reward, flags and info.
 
         Raises:
             ProtocolError: The observation does not fit the server's own schema.
         """
-        try:
-            observation = self._observation.decode(outcome.observation)
-        except ValueError as error:
-            raise ProtocolError(
-                f"the server's observation does not fit its own /schema: {error} "
-                "(lenient=True accepts missing and unknown fields)"
-            ) from error
-        reward_given = outcome.reward is not None
         return Transition(
-            observation=observation,
-            reward=float(outcome.reward) if outcome.reward is not None else 0.0,
+            observation=self.observation(outcome.observation),
+            reward=0.0 if outcome.reward is None else float(outcome.reward),
             terminated=outcome.done and not outcome.truncated,
             truncated=outcome.truncated,
-            info=make_info(outcome.metadata, reward_given=reward_given),
+            info=make_info(outcome),
         )
 
 
-def make_info(metadata: Mapping[str, Any] | None, *, reward_given: bool, fault: str = "") -> dict[str, Any]:
-    """Build the ``info`` of one transition.
+def _steps(payloads: list[Any]) -> list[Request]:
+    for kind in set(map(type, payloads)) - {dict}:
+        raise InvalidActionError(f"an action encodes to an object, not {kind.__name__}")
+    return [Request(Op.STEP, payload) for payload in payloads]
 
-    The keys and their types never vary, because gymnasium batches infos by the first lane's type:
-    ``metadata`` (JSON text), ``reward_given`` (whether the environment sent a reward; a missing one is
-    0.0), ``fault`` (empty, or what cut the episode: mask such a transition in training).
-    """
-    text = json_codec.encode(metadata) if metadata else "{}"
-    return {"metadata": text, "reward_given": reward_given, "fault": fault}
+
+def _misfit(error: SchemaError) -> ProtocolError:
+    return ProtocolError(
+        f"the server's observation does not fit its own /schema: {error} "
+        "(lenient=True accepts missing and unknown fields)"
+    )
 
 
 def reset_request(rng: np.random.Generator, seed: int | None, options: Mapping[str, Any] | None) -> Request:
@@ -112,12 +134,3 @@ def reset_request(rng: np.random.Generator, seed: int | None, options: Mapping[s
     if seed is None:
         seed = int(rng.integers(2**31))
     return Request(Op.RESET, {**(options or {}), "seed": seed})
-
-
-def faulted(last_observation: Any, error: OpenEnvGymError) -> Transition:
-    """Build the transition that ends an episode whose session failed.
-
-    The reward is 0.0 and marked as not given; nothing is passed off as the environment's own.
-    """
-    fault = f"{type(error).__name__}: {error}"
-    return Transition(last_observation, 0.0, False, True, make_info(None, reward_given=False, fault=fault))

@@ -3,45 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from gymnasium.spaces import Space
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode
-from gymnasium.vector.utils import concatenate, create_empty_array
 from numpy.typing import NDArray
 
-from openenv_gym.adapters.interface import Interface, Transition, faulted, reset_request
-from openenv_gym.errors import NotResetError, OpenEnvGymError, UsageError
+from openenv_gym.adapters.infos import Rows, batch_finals, batch_infos, fault_text
+from openenv_gym.adapters.interface import Interface, reset_request
+from openenv_gym.errors import NotResetError, OpenEnvGymError, ProtocolError, UsageError
 from openenv_gym.wire.messages import Op, Outcome, Reply, Request
 
 TaskSampler = Callable[[int, np.random.Generator], Mapping[str, Any]]
+Calls = list[tuple[int, Request]]
 Completion = tuple[int, "Reply | OpenEnvGymError"]
+Ends = tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]
 
-
-@dataclass(slots=True)
-class Lane:
-    """One session's episode as the vector environment sees it.
-
-    Attributes:
-        rng: Draws the seed of every reset that is given none.
-        observation: The last valid one; ``None`` before the first reset.
-        elapsed: Steps since the last reset.
-        ended: The episode is over (or none has begun), so that the next call must be a reset.
-        running: The operation in flight, if any.
-    """
-
-    rng: np.random.Generator = field(default_factory=lambda: seeding.np_random()[0])
-    observation: Any = None
-    elapsed: int = 0
-    ended: bool = True
-    running: Op | None = None
+_NO_STEP = Outcome({}, reward=0.0)
 
 
 class Lanes:
-    """Turns actions into requests and replies into transitions, lane by lane.
+    """Turns actions into requests, and replies into batches, under the rules of autoreset.
+
+    What it knows of the lanes are dicts by lane and sets of lanes: most operations on all lanes are one
+    operation of a dict or a set.
 
     Args:
         interface: The environment's spaces and conversions.
@@ -50,6 +37,9 @@ class Lanes:
         max_episode_steps: Truncate an episode after so many steps.
         task_sampler: Gives the reset options of a lane whenever nobody else does.
         truncate_on_fault: End the lane's episode on a fault instead of raising it.
+
+    Attributes:
+        running: The lanes that have a call in flight, and its operation.
     """
 
     def __init__(
@@ -61,152 +51,210 @@ class Lanes:
         task_sampler: TaskSampler | None,
         truncate_on_fault: bool,
     ) -> None:
-        self.interface = interface
-        self.autoreset_mode = autoreset_mode
+        self._interface = interface
+        self._autoreset_mode = autoreset_mode
         self._max_episode_steps = max_episode_steps
         self._task_sampler = task_sampler
         self._truncate_on_fault = truncate_on_fault
-        self._lanes = [Lane() for _ in range(count)]
+        self._rngs = [seeding.np_random()[0] for _ in range(count)]  # draw the seeds that nobody gives
+        self.running: dict[int, Op] = {}
+        self._ended = set(range(count))  # the next call must be a reset
+        self._elapsed = dict.fromkeys(range(count), 0)  # steps since the last reset, if there is a maximum
+        self._outcomes: dict[int, Outcome] = {}  # the last reply, with the last valid observation
+        self._faults: dict[int, str] = {}  # what was wrong with the last reply, if something was
+        self._steps: dict[int, Outcome] = {}  # the reply to the last step, if no reset was asked for since
+        self._cut: set[int] = set()  # that step was the last of max_episode_steps
+        self._finals: dict[int, tuple[Outcome, str]] = {}  # SAME_STEP: outcomes and faults before the reset
+        self._decoded: tuple[list[int], Any] | None = None  # the batch that `finish` made
 
     def __len__(self) -> int:
-        return len(self._lanes)
-
-    def __getitem__(self, index: int) -> Lane:
-        return self._lanes[index]
+        return len(self._rngs)
 
     # --- out: requests ---------------------------------------------------------------------------------
 
-    def reset_request(
-        self, index: int, seed: int | None = None, options: Mapping[str, Any] | None = None
-    ) -> Request:
-        """Build the lane's reset, with the task sampler's options when none are given."""
-        lane = self._lanes[index]
-        if seed is not None:
-            lane.rng, _ = seeding.np_random(seed)
-        if not options and self._task_sampler is not None:
-            options = self._task_sampler(index, lane.rng)
-        return reset_request(lane.rng, seed, options)
+    def reset_calls(
+        self, lanes: Sequence[int], seeds: Sequence[int | None], options: Sequence[Mapping[str, Any] | None]
+    ) -> Calls:
+        """Build a reset for each lane, with the task sampler's options where none are given."""
+        self._forget_steps(lanes)
+        return [
+            (lane, self._reset_request(lane, seed, given))
+            for lane, seed, given in zip(lanes, seeds, options, strict=True)
+        ]
 
-    def step_request(self, index: int, action: Any) -> Request:
-        """Build the lane's step; under NEXT_STEP an ended lane ignores the action and resets."""
-        lane = self._lanes[index]
-        if not lane.ended:
-            return self.interface.step_request(action)
-        if lane.observation is None:
-            raise NotResetError(f"lane {index} was stepped before reset(): call reset() first")
-        if self.autoreset_mode is AutoresetMode.NEXT_STEP:
-            return self.reset_request(index)
-        raise NotResetError(
-            f"lane {index} was stepped after its episode's end: autoreset is {self.autoreset_mode.value}, so "
-            "reset it with reset(options={'reset_mask': ...}) first"
-        )
+    def step_calls(self, lanes: Sequence[int], actions: Sequence[Any]) -> Calls:
+        """Build a step for each lane; under NEXT_STEP an ended one ignores its action and resets.
 
-    def started(self, calls: Iterable[tuple[int, Request]]) -> None:
+        Raises:
+            NotResetError: A lane must be reset first.
+            InvalidActionError: An action does not fit.
+        """
+        ended = self._ended.intersection(lanes)
+        if not ended:
+            return list(zip(lanes, self._interface.step_requests(actions), strict=True))
+        self._require_next_step(min(ended))
+        actions = [action for lane, action in zip(lanes, actions, strict=True) if lane not in ended]
+        steps = iter(self._interface.step_requests(actions))
+        self._forget_steps(ended)
+        return [(lane, self._reset_request(lane) if lane in ended else next(steps)) for lane in lanes]
+
+    def autoreset_calls(self, lanes: Sequence[int]) -> Calls:
+        """Build the resets that SAME_STEP asks for now that these lanes are finished."""
+        if self._autoreset_mode is not AutoresetMode.SAME_STEP:
+            return []
+        ended = (self._ended.intersection(lanes) & self._steps.keys()) - self._finals.keys()
+        for lane in ended:
+            self._finals[lane] = self._outcomes[lane], self._faults.get(lane, "")
+        return [(lane, self._reset_request(lane)) for lane in sorted(ended)]
+
+    def started(self, calls: Calls) -> None:
         """Record that these calls were handed to the pool."""
-        for index, request in calls:
-            self._lanes[index].running = request.op
+        self.running.update((lane, request.op) for lane, request in calls)
 
     # --- in: replies -----------------------------------------------------------------------------------
 
-    def finish(self, index: int, result: Reply | OpenEnvGymError) -> Transition:
-        """Record the result of the lane's running call and return it as a transition.
+    def finish(
+        self, completions: Sequence[Completion], out: Any = None
+    ) -> tuple[list[int], list[OpenEnvGymError]]:
+        """Record the results of running calls.
 
-        Raises:
-            OpenEnvGymError: A reset failed, or faults are to be raised. The lane then needs a reset.
+        Args:
+            completions: At least one.
+            out: As for `observations`, in case it is asked for just these lanes.
+
+        Returns:
+            The lanes for which it went well, and the errors of the others: a reset failed, or faults are to
+            be raised. These lanes need a reset.
         """
-        lane = self._lanes[index]
-        op, lane.running = lane.running, None
-        lane.ended = True  # until this turns out well
-        if op is Op.RESET:
-            transition = self._transition(result)
-            lane.elapsed = 0
-        else:
-            lane.elapsed += 1
-            transition = self._step_transition(lane, result)
-        lane.observation = transition.observation
-        lane.ended = transition.terminated or transition.truncated
-        return transition
+        results = dict(completions)
+        resets = {lane for lane in results if self.running.pop(lane) is Op.RESET}
+        self._ended.update(results)  # until it turns out well
+        outcomes = {lane: result for lane, result in results.items() if isinstance(result, Outcome)}
+        faults: dict[int, str] = {}
+        errors: list[OpenEnvGymError] = []
+        self._decoded = None
+        if len(outcomes) == len(results):
+            with suppress(ProtocolError):  # whose it is comes out one by one
+                values = [outcome.observation for outcome in outcomes.values()]
+                self._decoded = list(outcomes), self._interface.observations(values, out)
+        if self._decoded is None:
+            outcomes, faults, errors = self._one_by_one(results, resets)
+        self._record(outcomes, faults, resets)
+        return list(outcomes), errors
 
-    def _step_transition(self, lane: Lane, result: Reply | OpenEnvGymError) -> Transition:
-        try:
-            transition = self._transition(result)
-        except NotResetError:
-            raise
-        except OpenEnvGymError as error:
-            if not self._truncate_on_fault:
-                raise
-            return faulted(lane.observation, error)
-        if self._max_episode_steps is not None and lane.elapsed >= self._max_episode_steps:
-            return Transition(
-                transition.observation, transition.reward, transition.terminated, True, transition.info
-            )
-        return transition
+    def _one_by_one(
+        self, results: Mapping[int, Reply | OpenEnvGymError], resets: set[int]
+    ) -> tuple[dict[int, Outcome], dict[int, str], list[OpenEnvGymError]]:
+        """Tell results that fit from faults, for which an outcome is made up, and from errors to raise."""
+        outcomes: dict[int, Outcome] = {}
+        faults: dict[int, str] = {}
+        errors: list[OpenEnvGymError] = []
+        for lane, result in results.items():
+            try:
+                outcomes[lane] = self._fitting(result)
+            except OpenEnvGymError as error:
+                if self._truncate_on_fault and lane not in resets and not isinstance(error, NotResetError):
+                    # No reward: nothing is passed off as the environment's own.
+                    outcomes[lane] = Outcome(self._outcomes[lane].observation, done=True, truncated=True)
+                    faults[lane] = fault_text(error)
+                else:
+                    self._finals.pop(lane, None)
+                    error.add_note(f"(lane {lane} of {len(self)})")
+                    errors.append(error)
+        return outcomes, faults, errors
 
-    def _transition(self, result: Reply | OpenEnvGymError) -> Transition:
+    def _fitting(self, result: Reply | OpenEnvGymError) -> Outcome:
         if isinstance(result, OpenEnvGymError):
             raise result
         assert isinstance(result, Outcome)
-        return self.interface.transition(result)
+        self._interface.observation(result.observation)
+        return result
 
+    def _record(self, outcomes: dict[int, Outcome], faults: dict[int, str], resets: set[int]) -> None:
+        """Write down what these lanes went through."""
+        steps = {lane: outcome for lane, outcome in outcomes.items() if lane not in resets}
+        over = {lane for lane, outcome in outcomes.items() if outcome.done or outcome.truncated}
+        if self._max_episode_steps is not None:
+            self._elapsed |= dict.fromkeys(resets, 0)
+            self._elapsed |= {lane: self._elapsed[lane] + 1 for lane in steps}
+            cut = {lane for lane in steps if self._elapsed[lane] >= self._max_episode_steps}
+            self._cut = (self._cut - steps.keys()) | cut
+            over |= cut
+        self._outcomes |= outcomes
+        self._steps |= steps
+        self._ended -= outcomes.keys()
+        self._ended |= over
+        for lane in self._faults.keys() & outcomes.keys():
+            del self._faults[lane]
+        self._faults |= faults
 
-# --- batches -------------------------------------------------------------------------------------------
+    # --- batches ---------------------------------------------------------------------------------------
 
+    def observations(self, lanes: list[int], out: Any = None) -> Any:
+        """Batch the last observations of some lanes, as a value of the caller's own.
 
-def batch_observations(space: Space[Any], observations: Sequence[Any], buffer: Any = None) -> Any:
-    """Batch single observations into ``buffer``, or into a fresh value of the batched space."""
-    if buffer is None:
-        buffer = create_empty_array(space, n=len(observations), fn=np.zeros)
-    return concatenate(space, observations, buffer)
+        Args:
+            lanes: At least one.
+            out: An earlier batch of so many lanes, whose arrays are overwritten; ``None`` makes new ones.
 
+        Raises:
+            UsageError: One of them was never reset.
+        """
+        decoded, self._decoded = self._decoded, None
+        if decoded is not None and decoded[0] == lanes:
+            return decoded[1]
+        if missing := [lane for lane in lanes if lane not in self._outcomes]:
+            raise UsageError(f"lanes {missing[:8]} were never reset: call reset() without a reset_mask first")
+        return self._interface.observations([self._outcomes[lane].observation for lane in lanes], out)
 
-def batch_infos(infos: Mapping[int, Mapping[str, Any]], count: int) -> dict[str, Any]:
-    """Batch the lanes' infos as `gymnasium.vector.VectorEnv` does.
+    def ends(self, lanes: Sequence[int]) -> Ends:
+        """Batch the rewards, terminations and truncations of some lanes' last steps; a reset has none."""
+        steps = [self._steps.get(lane, _NO_STEP) for lane in lanes]
+        rewards = [0.0 if step.reward is None else step.reward for step in steps]
+        truncations = np.array([step.truncated for step in steps], dtype=np.bool_)
+        terminations = np.array([step.done for step in steps], dtype=np.bool_) & ~truncations
+        if self._cut:
+            truncations |= np.array([lane in self._cut for lane in lanes], dtype=np.bool_)
+        return np.array(rewards, dtype=np.float64), terminations, truncations
 
-    Args:
-        infos: The infos by lane; all have the same keys (see `make_info`).
-        count: Number of lanes.
+    def infos(self, lanes: Sequence[int], rows: Rows, count: int) -> dict[str, Any]:
+        """Batch the infos of some lanes' last calls; ``rows`` are their places in a batch."""
+        outcomes = [self._outcomes[lane] for lane in lanes]
+        return batch_infos(outcomes, [self._faults.get(lane, "") for lane in lanes], rows, count)
 
-    Returns:
-        For every key an array of shape ``(count,)`` and, under ``_key``, the mask of lanes that have it.
-    """
-    if not infos:
-        return {}
-    mask = np.zeros(count, dtype=np.bool_)
-    mask[list(infos)] = True
-    batch: dict[str, Any] = {}
-    for key, example in next(iter(infos.values())).items():
-        array: NDArray[Any] = (
-            np.zeros(count, dtype=np.bool_)
-            if isinstance(example, bool)
-            else np.full(count, None, dtype=object)
-        )
-        for index, info in infos.items():
-            array[index] = info[key]
-        batch[key], batch[f"_{key}"] = array, mask.copy()
-    return batch
+    def take_finals(self, lanes: Sequence[int]) -> dict[str, Any]:
+        """Batch how these lanes' episodes ended, as far as SAME_STEP has reset them, and forget it."""
+        rows = [row for row, lane in enumerate(lanes) if lane in self._finals]
+        if not rows:
+            return {}
+        outcomes, faults = zip(*(self._finals.pop(lanes[row]) for row in rows), strict=True)
+        observations = [self._interface.observation(outcome.observation) for outcome in outcomes]
+        return batch_finals(observations, outcomes, faults, rows, len(lanes))
 
+    # --- inside ----------------------------------------------------------------------------------------
 
-def batch_finals(finals: Mapping[int, Transition], count: int) -> dict[str, Any]:
-    """Batch SAME_STEP's ``final_obs`` and ``final_info`` with their masks."""
-    if not finals:
-        return {}
-    observations = np.full(count, None, dtype=object)
-    mask = np.zeros(count, dtype=np.bool_)
-    for index, transition in finals.items():
-        observations[index] = transition.observation
-        mask[index] = True
-    infos = batch_infos({index: transition.info for index, transition in finals.items()}, count)
-    return {"final_obs": observations, "_final_obs": mask, "final_info": infos, "_final_info": mask.copy()}
+    def _reset_request(
+        self, lane: int, seed: int | None = None, options: Mapping[str, Any] | None = None
+    ) -> Request:
+        if seed is not None:
+            self._rngs[lane], _ = seeding.np_random(seed)
+        if not options and self._task_sampler is not None:
+            options = self._task_sampler(lane, self._rngs[lane])
+        return reset_request(self._rngs[lane], seed, options)
 
+    def _require_next_step(self, ended: int) -> None:
+        """Refuse to step an ended lane unless that resets it."""
+        if ended not in self._outcomes:
+            raise NotResetError(f"lane {ended} was stepped before reset(): call reset() first")
+        if self._autoreset_mode is not AutoresetMode.NEXT_STEP:
+            raise NotResetError(
+                f"lane {ended} was stepped after its episode's end: autoreset is "
+                f"{self._autoreset_mode.value}, so reset it with reset(options={{'reset_mask': ...}}) first"
+            )
 
-def check_reset_mask(mask: Any, count: int) -> NDArray[np.bool_]:
-    """Check ``options["reset_mask"]`` by gymnasium's rules.
-
-    Raises:
-        UsageError: It is not a boolean array of shape ``(count,)`` with at least one ``True``.
-    """
-    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (count,) or not mask.any():
-        raise UsageError(
-            f"options['reset_mask'] is a bool array of shape ({count},) with at least one True, not {mask!r}"
-        )
-    return mask
+    def _forget_steps(self, lanes: Iterable[int]) -> None:
+        """A reset begins: it has no reward and no end."""
+        for lane in lanes:
+            self._steps.pop(lane, None)
+            self._finals.pop(lane, None)
+        self._cut.difference_update(lanes)

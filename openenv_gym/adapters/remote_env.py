@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal
 
 import gymnasium
 
-from openenv_gym.adapters.interface import faulted, reset_request
+from openenv_gym.adapters.infos import fault_text, make_info
+from openenv_gym.adapters.interface import Transition, reset_request
 from openenv_gym.adapters.servers import connect, find_servers
 from openenv_gym.client.dialects import DEFAULT_OUTAGE_TIMEOUT, Dialect
 from openenv_gym.errors import (
@@ -155,7 +156,9 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
         except (PeerError, EnvError) as error:
             if self._on_fault == "raise" or self._last_observation is None:
                 raise
-            transition = faulted(self._last_observation, error)
+            # No reward: nothing is passed off as the environment's own.
+            info = make_info(Outcome({}), fault_text(error))
+            transition = Transition(self._last_observation, 0.0, False, True, info)
         self._last_observation = transition.observation
         return (
             transition.observation,

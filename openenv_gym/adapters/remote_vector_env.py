@@ -9,8 +9,8 @@ from typing import Any, Self
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from openenv_gym.adapters.async_vector_face import AsyncVectorFace
-from openenv_gym.adapters.lane_engine import Batch, Calls, LaneEngine, Plan, ResetBatch
-from openenv_gym.adapters.lanes import TaskSampler
+from openenv_gym.adapters.lane_engine import Batch, LaneEngine, Plan, ResetBatch
+from openenv_gym.adapters.lanes import Calls, TaskSampler
 from openenv_gym.adapters.remote_env import (
     DEFAULT_RESET_TIMEOUT,
     DEFAULT_STEP_TIMEOUT,

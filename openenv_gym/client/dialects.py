@@ -99,6 +99,7 @@ class DialectConnector:
         outage_timeout: Seconds that a server may be out of reach before its sessions are given up, in
             openenv-gym.v1.
         share_arrays: See `wire.v1.values.extension_decoder`.
+        eager: See `SharedConnection`.
 
     Raises:
         UsageError: There is no such dialect, or the time is none.
@@ -111,6 +112,7 @@ class DialectConnector:
         *,
         outage_timeout: float = DEFAULT_OUTAGE_TIMEOUT,
         share_arrays: bool = False,
+        eager: bool = False,
     ) -> None:
         if dialect not in get_args(Dialect):
             raise UsageError(f"dialect= is one of {', '.join(get_args(Dialect))}, not {dialect!r}")
@@ -120,6 +122,7 @@ class DialectConnector:
         self._dial = dial
         self._dialect = dialect
         self._share_arrays = share_arrays
+        self._eager = eager
         self._agreements: dict[Endpoint, _Agreement] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._inherited: list[object] = []  # a forked parent's, kept alive: collecting them would close them
@@ -192,7 +195,7 @@ class DialectConnector:
 
             codec = codec_for(chosen, share_arrays=self._share_arrays)
             agreement.connection = SharedConnection(
-                transport, codec, redial, outage_timeout=self._outage_timeout
+                transport, codec, redial, outage_timeout=self._outage_timeout, eager=self._eager
             )
         elif self._dialect == "v1":
             await transport.close()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from openenv_gym.providers.endpoint import Endpoint
@@ -38,28 +39,21 @@ class Dial(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class WebSocketDial:
     """Connects to a server's ``/ws``.
 
-    Args:
-        headers: Sent along in each handshake.
+    Attributes:
+        headers: Sent along in each handshake: names and values.
         max_message_size: Largest message accepted, bytes.
         ping_interval: Seconds between pings; ``None`` sends none.
         ping_timeout: Seconds a ping may stay unanswered; ``None`` waits forever.
     """
 
-    def __init__(
-        self,
-        *,
-        headers: Mapping[str, str] | None = None,
-        max_message_size: int = 100 * 2**20,
-        ping_interval: float | None = 20.0,
-        ping_timeout: float | None = 15 * 60.0,
-    ) -> None:
-        self._headers = dict(headers or {})
-        self._max_message_size = max_message_size
-        self._ping_interval = ping_interval
-        self._ping_timeout = ping_timeout
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # secrets may be among them
+    max_message_size: int = 100 * 2**20
+    ping_interval: float | None = 20.0
+    ping_timeout: float | None = 15 * 60.0
 
     async def __call__(
         self, endpoint: Endpoint, subprotocols: Sequence[str], timeout: float | None
@@ -70,10 +64,10 @@ class WebSocketDial:
         return await connect(
             endpoint.base_url,
             token=endpoint.token,
-            headers=self._headers,
+            headers=dict(self.headers),
             subprotocols=subprotocols,
             timeout=timeout,
-            max_size=self._max_message_size,
-            ping_interval=self._ping_interval,
-            ping_timeout=self._ping_timeout,
+            max_size=self.max_message_size,
+            ping_interval=self.ping_interval,
+            ping_timeout=self.ping_timeout,
         )

@@ -11,10 +11,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, get_args, get_origin
 
 from openenv_gym.client.conversion import action_payload, build_model
-from openenv_gym.client.dialects import DEFAULT_OUTAGE_TIMEOUT, Dialect, DialectConnector
+from openenv_gym.client.dialects import DEFAULT_OUTAGE_TIMEOUT, Dialect
 from openenv_gym.client.dialling import WebSocketDial
 from openenv_gym.client.handle import UnstartedClient
 from openenv_gym.client.link import Link
+from openenv_gym.client.sharing import shared_connector
 from openenv_gym.client.spilling import SpillingConnector
 from openenv_gym.errors import NotSupportedError, UsageError
 from openenv_gym.models import StepResult
@@ -123,15 +124,15 @@ class EnvClient(Generic[ActT, ObsT, StateT]):
             provider=provider,
             spec=spec,
             connector=SpillingConnector(
-                DialectConnector(
+                shared_connector(
                     WebSocketDial(
-                        headers=headers,
+                        headers=tuple((headers or {}).items()),
                         max_message_size=int(max_message_size_mb * 2**20),
                         ping_interval=websocket_ping_interval_s,
                         ping_timeout=websocket_ping_timeout_s,
                     ),
                     dialect,
-                    outage_timeout=outage_timeout_s,
+                    outage_timeout_s,
                 )
             ),
             connect_timeout=connect_timeout_s,

@@ -73,7 +73,7 @@ class SessionPool:
             raise UsageError("a session pool needs at least one endpoint and one lane")
         if connector is None:
             connector = DialectConnector(
-                WebSocketDial(headers=headers, max_message_size=max_message_size),
+                WebSocketDial(tuple((headers or {}).items()), max_message_size),
                 dialect,
                 outage_timeout=outage_timeout,
                 share_arrays=share_arrays,

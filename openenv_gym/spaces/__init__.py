@@ -3,9 +3,9 @@
 :mod:`openenv_gym.spaces.space_codec` says which schema becomes which space.
 """
 
-from openenv_gym.spaces import batching as _batching  # noqa: F401 - registers with gymnasium
 from openenv_gym.spaces import shared_memory as _shared_memory  # noqa: F401 - registers with gymnasium
 from openenv_gym.spaces.array_sequence import ArraySequence
+from openenv_gym.spaces.batching import unbatched
 from openenv_gym.spaces.hints import hint_for, space_from_hint
 from openenv_gym.spaces.json_text import JsonText
 from openenv_gym.spaces.scalar import Scalar
@@ -25,4 +25,5 @@ __all__ = [
     "hint_for",
     "observation_codec",
     "space_from_hint",
+    "unbatched",
 ]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
 
 from openenv_gym.spaces.array_sequence import ArraySequence
-from openenv_gym.spaces.value_codec import ABSENT, Misfit, ValueCodec
+from openenv_gym.spaces.value_codec import ABSENT, Misfit, ValueCodec, are_all
 
 
 class RecordField(NamedTuple):
@@ -46,6 +46,7 @@ class RecordCodec(ValueCodec):
         super().__init__(space, frozenset({dict}), "an object")
         self.fields = dict(fields)
         self._ignored = frozenset(ignored)
+        self._known = self._ignored.union(fields)
         self._extras = extras
 
     def decode(self, value: Any) -> dict[str, Any]:
@@ -91,6 +92,34 @@ class RecordCodec(ValueCodec):
                 raise Misfit("a name that is not a field's own", name).under(f".{self._extras}")
             value.update(extras)
         return value
+
+    def decode_column(self, values: Sequence[Any], out: Any) -> Any:
+        if not self._is_plain_column(values, self._known):
+            return super().decode_column(values, out)
+        batch = {}
+        for name in self.space.spaces:
+            codec, default = self.fields[name]
+            column = [value.get(name, default) for value in values]
+            batch[name] = codec.decode_column(column, None if out is None else out[name])
+        return batch
+
+    def encode_column(self, elements: Sequence[Any]) -> list[Any]:
+        if not self._is_plain_column(elements, self.fields.keys()):
+            return super().encode_column(elements)
+        values: list[dict[str, Any]] = [{} for _ in elements]
+        for name, (codec, _) in self.fields.items():
+            parts = codec.encode_column([element.get(name, ABSENT) for element in elements])
+            for value, part in zip(values, parts, strict=True):
+                if part is not ABSENT:
+                    value[name] = part
+        return values
+
+    def _is_plain_column(self, rows: Sequence[Any], known: Collection[str]) -> bool:
+        """Whether these are dicts with no other keys than known ones, to be taken field by field."""
+        if self._extras is not None or not are_all(dict, rows):
+            return False
+        layouts = set(map(tuple, rows))  # one or two, however many rows
+        return all(name in known for layout in layouts for name in layout)
 
     def text_fields(self, path: str) -> Iterator[str]:
         for name, field in self.fields.items():
@@ -199,6 +228,16 @@ class TupleCodec(ValueCodec):
         if len(element) != len(self._items):
             raise Misfit(self.expects, element)
         return list(self._each("encode", element))
+
+    def decode_column(self, values: Sequence[Any], out: Any) -> Any:
+        if not are_all(list, values) or set(map(len, values)) != {len(self._items)}:
+            return super().decode_column(values, out)
+        columns = zip(*values, strict=True)
+        parts = [None] * len(self._items) if out is None else out
+        return tuple(
+            item.decode_column(column, part)
+            for item, column, part in zip(self._items, columns, parts, strict=True)
+        )
 
     def text_fields(self, path: str) -> Iterator[str]:
         for index, item in enumerate(self._items):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ from gymnasium.vector.utils import batch_space, concatenate, create_empty_array,
 
 from openenv_gym.errors import SchemaError
 from openenv_gym.spaces.container_codecs import ArrayCodec, RecordCodec, RecordField, TupleCodec
-from openenv_gym.spaces.scalar_codecs import TextCodec, exact_integer, integer_value
-from openenv_gym.spaces.value_codec import Misfit, ValueCodec
+from openenv_gym.spaces.scalar_codecs import TextCodec, are_integers, as_array, exact_integer, integer_value
+from openenv_gym.spaces.value_codec import Misfit, ValueCodec, are_all
 
 
 class TensorCodec(ValueCodec):
@@ -48,6 +49,14 @@ class TensorCodec(ValueCodec):
             raise Misfit(self.expects, element) from None
         return self._checked(numbers, element).tolist()
 
+    def decode_column(self, values: Sequence[Any], out: Any) -> Any:
+        layout = (self._shape, self._dtype)
+        if are_all(np.ndarray, values) and {(value.shape, value.dtype) for value in values} == {layout}:
+            stacked = np.stack(values, out=out)
+            if self._holds(stacked) if self._range is not None else all(map(self._holds, stacked)):
+                return stacked
+        return super().decode_column(values, out)
+
     def _checked(self, numbers: np.ndarray[Any, Any], original: Any) -> np.ndarray[Any, Any]:
         if numbers.size == 0 and numbers.shape == self._shape:
             return np.empty(self._shape, self._dtype)
@@ -71,7 +80,10 @@ class TensorCodec(ValueCodec):
         return converted
 
     def _holds(self, array: np.ndarray[Any, Any]) -> bool:
-        """Ask whether the space contains an array of its own shape and dtype, which is not empty."""
+        """Ask whether the space contains an array of its own shape and dtype, which is not empty.
+
+        With a uniform range, the array may as well be a stack of such arrays.
+        """
         if self._range is None:
             return bool(self.space.contains(array))
         low, high = self._range  # a NaN is its array's minimum, and not at or above any bound
@@ -118,6 +130,16 @@ class DiscreteCodec(ValueCodec):
         if integer is None or integer not in self._range:
             raise Misfit(self.expects, element)
         return integer
+
+    def decode_column(self, values: Sequence[Any], out: Any) -> Any:
+        if are_integers(values, self._range[0], self._range[-1]):
+            return as_array(values, self.space.dtype, out)
+        return super().decode_column(values, out)
+
+    def encode_column(self, elements: Sequence[Any]) -> list[Any]:
+        if are_integers(elements, self._range[0], self._range[-1], np.int64):
+            return [int(element) for element in elements]
+        return super().encode_column(elements)
 
 
 class StackCodec(ValueCodec):

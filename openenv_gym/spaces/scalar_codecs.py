@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -14,7 +14,7 @@ from gymnasium.spaces import Discrete
 from openenv_gym.spaces.json_equality import json_equal, json_key
 from openenv_gym.spaces.scalar import Scalar
 from openenv_gym.spaces.text import Text
-from openenv_gym.spaces.value_codec import ABSENT, Absent, Misfit, ValueCodec
+from openenv_gym.spaces.value_codec import ABSENT, Absent, Misfit, ValueCodec, are_all
 
 INT64 = np.iinfo(np.int64)
 
@@ -27,6 +27,20 @@ def exact_integer(element: Any) -> int | None:
         return operator.index(element)
     except TypeError:
         return None
+
+
+def are_integers(column: Sequence[Any], low: int, high: int, kind: type = int) -> bool:
+    """Whether all are of exactly this integer type, and within bounds."""
+    return are_all(kind, column) and low <= min(column) and max(column) <= high
+
+
+def as_array(numbers: Sequence[Any], dtype: Any, out: Any) -> np.ndarray[Any, Any]:
+    """A column of numbers as an array: written into ``out``, or a new one if that is ``None``."""
+    if out is None:
+        return np.array(numbers, dtype=dtype)
+    out[:] = numbers
+    written: np.ndarray[Any, Any] = out
+    return written
 
 
 def plain_number(element: Any) -> int | float | None:
@@ -52,6 +66,19 @@ class TextCodec(ValueCodec):
 
     def encode(self, element: Any) -> str:
         return self.decode(element)
+
+    def decode_column(self, values: Sequence[Any], out: Any) -> Any:
+        if self._is_plain_column(values):
+            return tuple(values)
+        return super().decode_column(values, out)
+
+    def encode_column(self, elements: Sequence[Any]) -> list[Any]:
+        if self._is_plain_column(elements):
+            return list(elements)
+        return super().encode_column(elements)
+
+    def _is_plain_column(self, texts: Sequence[Any]) -> bool:
+        return are_all(str, texts) and isinstance(self.space, Text) and self.space.contains_each(texts)
 
 
 class EnumCodec(ValueCodec):
@@ -82,6 +109,16 @@ class EnumCodec(ValueCodec):
             raise Misfit(f"an index from 0 to {len(self.table) - 1} ({self.expects})", element)
         value = self.table[index]
         return deepcopy(value) if isinstance(value, list | dict) else value
+
+    def decode_column(self, values: Sequence[Any], out: Any) -> Any:
+        if are_all(str, values) and self._index.keys() >= set(values):
+            return as_array([self._index[value] for value in values], np.int64, out)
+        return super().decode_column(values, out)
+
+    def encode_column(self, elements: Sequence[Any]) -> list[Any]:
+        if are_integers(elements, 0, len(self.table) - 1, np.int64) and not self.kinds & {list, dict}:
+            return [self.table[index] for index in elements]
+        return super().encode_column(elements)
 
 
 class AbsentCodec(ValueCodec):
@@ -124,6 +161,11 @@ class BooleanCodec(ValueCodec):
             raise Misfit("0 or 1", element)
         return index == 1
 
+    def decode_column(self, values: Sequence[Any], out: Any) -> Any:
+        if are_all(bool, values):
+            return as_array(values, np.int64, out)
+        return super().decode_column(values, out)
+
 
 class IntegerCodec(ValueCodec):
     """An integer without bounds, or with too wide ones for ``Discrete``, as an ``int64``.
@@ -147,6 +189,11 @@ class IntegerCodec(ValueCodec):
 
     def encode(self, element: Any) -> int:
         return self._checked(plain_number(element), element)
+
+    def decode_column(self, values: Sequence[Any], out: Any) -> Any:
+        if are_integers(values, self._low, self._high):
+            return as_array(values, np.int64, out)
+        return super().decode_column(values, out)
 
     def _checked(self, number: Any, original: Any) -> int:
         integer = integer_value(number)
@@ -179,6 +226,16 @@ class IntegerRangeCodec(ValueCodec):
             )
         return self.low + offset
 
+    def decode_column(self, values: Sequence[Any], out: Any) -> Any:
+        if are_integers(values, self.low, self.high):
+            return as_array([value - self.low for value in values], np.int64, out)
+        return super().decode_column(values, out)
+
+    def encode_column(self, elements: Sequence[Any]) -> list[Any]:
+        if are_integers(elements, 0, self.high - self.low, np.int64):
+            return [self.low + int(element) for element in elements]
+        return super().encode_column(elements)
+
 
 class NumberCodec(ValueCodec):
     """A number, as a ``float64``.
@@ -203,6 +260,13 @@ class NumberCodec(ValueCodec):
 
     def encode(self, element: Any) -> float:
         return self._checked(plain_number(element), element)
+
+    def decode_column(self, values: Sequence[Any], out: Any) -> Any:
+        if are_all(float, values):
+            numbers = as_array(values, np.float64, out)
+            if self._admits_nan or bool(((self._low <= numbers) & (numbers <= self._high)).all()):
+                return numbers
+        return super().decode_column(values, out)
 
     def _checked(self, number: Any, original: Any) -> float:
         if not isinstance(number, int | float) or isinstance(number, bool):

@@ -6,7 +6,7 @@ another to copy, and crashes in shared memory; this one knows its characters by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from functools import cache
 from typing import Any
 
@@ -93,6 +93,13 @@ class Text(gymnasium.spaces.Text):
         if not isinstance(x, str) or not self.min_length <= len(x) <= self.max_length:
             return False
         return x.isascii() or is_unicode(x)
+
+    def contains_each(self, texts: Sequence[str]) -> bool:
+        """Whether each of these strings, at least one, is in the space."""
+        lengths = list(map(len, texts))
+        if min(lengths) < self.min_length or max(lengths) > self.max_length:
+            return False
+        return all(map(str.isascii, texts)) or all(map(is_unicode, texts))
 
     @property
     def blank(self) -> str:

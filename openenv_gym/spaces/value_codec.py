@@ -5,11 +5,13 @@ from __future__ import annotations
 import enum
 import reprlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import NoneType
 from typing import Any, ClassVar
 
 from gymnasium.spaces import Space
+
+from openenv_gym.spaces.batching import batched
 
 
 class Absent(enum.Enum):
@@ -72,8 +74,17 @@ class Misfit(Exception):
         return f"{self.path or whole}: expected {self.expected}, got {actual}"
 
 
+def are_all(kind: type, values: Sequence[Any]) -> bool:
+    """Whether every value is of exactly this type, not of a subclass (a ``bool`` is no ``int``)."""
+    return set(map(type, values)) == {kind}
+
+
 class ValueCodec(ABC):
-    """Translates the values of one subschema.
+    """Translates the values of one subschema, one by one or a column (one value a lane) at a time.
+
+    A column costs a fraction of its values one by one, and gives what those give. Subclasses take it at once
+    when its values are as plain as they mostly are; any other column they leave to this class, which takes it
+    value by value. So what fits, and what is said of what does not, is decided in one place.
 
     Attributes:
         space: The gymnasium space of the elements.
@@ -104,6 +115,26 @@ class ValueCodec(ABC):
         Raises:
             Misfit: The element is not in the space.
         """
+
+    def decode_column(self, values: Sequence[Any], out: Any) -> Any:
+        """Turn JSON values, at least one, into a batch of elements.
+
+        Args:
+            values: One a lane.
+            out: An earlier batch of so many elements, whose arrays are overwritten; ``None`` makes new ones.
+
+        Raises:
+            Misfit: One of the values does not fit; `decode` tells which and where.
+        """
+        return batched(self.space, [self.decode(value) for value in values], out)
+
+    def encode_column(self, elements: Sequence[Any]) -> list[Any]:
+        """Turn elements of :attr:`space`, at least one, into a JSON value each.
+
+        Raises:
+            Misfit: One of the elements is not in the space; `encode` tells which and where.
+        """
+        return [self.encode(element) for element in elements]
 
     def text_fields(self, path: str) -> Iterator[str]:
         """Yield the paths below ``path`` that are carried as JSON text."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from base64 import b64encode
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -65,6 +66,19 @@ def encode(value: Any) -> str:
         # A lone surrogate is no Unicode text: fail here, where the caller can be told, not in the socket.
         text.encode()
     return text
+
+
+def encode_each(values: Sequence[Any]) -> list[str]:
+    """Encode values as one JSON text each: `encode` for each of them, but faster.
+
+    Raises:
+        TypeError, ValueError: As `encode`.
+    """
+    try:
+        lines = _fast_encoder.encode_lines(values).decode().split("\n")  # JSON has no bare line breaks
+    except RecursionError:
+        raise ValueError("nested too deeply for JSON") from None
+    return [encode(value) if "null" in line else line for value, line in zip(values, lines, strict=False)]
 
 
 def _finite_float(text: str) -> float:

@@ -29,6 +29,11 @@ def test_what_is_encoded_comes_back_unchanged(value: object) -> None:
     assert same(json_codec.decode(json_codec.encode(value)), value)
 
 
+@given(st.lists(values | st.just({"text": "a\n\u2028\x85b", "null": [None, math.nan]}), max_size=4))
+def test_each_is_encoded_as_it_is_alone(several: list[object]) -> None:
+    assert json_codec.encode_each(several) == [json_codec.encode(value) for value in several]
+
+
 @given(finite_values)
 def test_the_text_is_standard_json(value: object) -> None:
     assert same(json.loads(json_codec.encode(value)), value)
@@ -58,6 +63,8 @@ def test_nonsense_is_refused_by_the_declared_error_only(data: str | bytes) -> No
 def test_what_has_no_json_form_is_refused_by_the_declared_errors_only(value: object) -> None:
     with contextlib.suppress(TypeError, ValueError):
         json_codec.encode(value).encode()
+    with contextlib.suppress(TypeError, ValueError):
+        "".join(json_codec.encode_each([value])).encode()
 
 
 def test_floats_that_json_does_not_know_survive() -> None:

@@ -46,6 +46,9 @@ class SharedConnection:
         redial: Opens another one, or raises a `PeerError`.
         patience: Seconds beyond a call's own time after which its answer is no longer expected.
         outage_timeout: Seconds without a connection after which the sessions are given up.
+        eager: Send a call at once when no other is under way, instead of at the end of the loop's turn: best
+            where sessions are used one by one, or all at random. Where they are used in batches, the first
+            of each would travel alone.
         jitter: Gives numbers in [0, 1), so that many clients do not come back at the same moment.
 
     Attributes:
@@ -60,11 +63,13 @@ class SharedConnection:
         *,
         patience: float = 10.0,
         outage_timeout: float = 30.0,
+        eager: bool = False,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.room: int | None = None
         self._loop = asyncio.get_running_loop()
         self._machine = ClientMachine(codec, patience=patience, outage_timeout=outage_timeout)
+        self._eager = eager
         self._is_text = isinstance(codec, JsonCodec)
         self._channels: dict[str, SharedChannel] = {}
         self._openings: dict[str, asyncio.Future[None]] = {}
@@ -157,8 +162,10 @@ class SharedConnection:
         if channel.session not in self._channels:  # lost before its user could know
             self._loop.call_soon(channel.on_lost, SessionLostError("the session ended as it was opened"))
             return
-        self._machine.call(self._loop.time(), channel.session, request.op, request.payload, timeout)
-        if len(self._channels) == 1:
+        machine = self._machine
+        is_alone = len(self._channels) == 1 or (self._eager and machine.is_quiet)
+        machine.call(self._loop.time(), channel.session, request.op, request.payload, timeout)
+        if is_alone:
             self._flush()  # nobody to share a frame with
         elif not self._turn_is_due:
             self._turn_is_due = True

