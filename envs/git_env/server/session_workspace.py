@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from git_env.server.config_guard import ConfigGuard
 from git_env.server.fresh_checkout import quoted_path
 from git_env.server.hardening import ENFORCED, Setting, as_environ
 from git_env.server.mirrors import Mirror, StartingPoint
 from git_env.server.policy.command_grammar import PathChecks
-from git_env.server.policy.config_policy import is_expected
 from git_env.server.policy.refusal import Refusal
 from git_env.server.policy.workspace_paths import (
     WORKSPACE,
@@ -70,7 +70,7 @@ class SavedWorkspace:
         directory: Where it lies.
         bytes: What it takes.
         checkouts: The repositories in it.
-        verified: Those whose configuration was found to be harmless.
+        trusted: Those whose configuration was found to be harmless.
         written_bytes: What the agent had written.
         disk_full: Whether the workspace was full.
     """
@@ -78,7 +78,7 @@ class SavedWorkspace:
     directory: Path
     bytes: int
     checkouts: Mapping[str, Checkout]
-    verified: frozenset[str]
+    trusted: frozenset[str]
     written_bytes: int
     disk_full: bool
 
@@ -99,7 +99,6 @@ class SessionWorkspace:
         self.root = shared.directory / "sessions" / secrets.token_hex(8)
         self.root.mkdir(parents=True)
         self._checkouts: dict[str, Checkout] = {}
-        self._verified: dict[str, tuple[int, ...]] = {}
         self._written_bytes = 0
         self._disk_full = False
         try:
@@ -110,6 +109,7 @@ class SessionWorkspace:
             self.root.rmdir()
             raise
         self.mechanism = self._sandbox.mechanism
+        self._configs = ConfigGuard(self.root, self._sandbox)
 
     @property
     def usable(self) -> bool:
@@ -131,7 +131,7 @@ class SessionWorkspace:
     def clear(self) -> None:
         """Forget the episode: an empty workspace, an empty ``/tmp``."""
         self._checkouts.clear()
-        self._verified.clear()
+        self._configs.forget()
         self._written_bytes, self._disk_full = 0, False
         for entry in list(self.root.iterdir()):
             self._shared.pool.discard(entry)
@@ -153,7 +153,7 @@ class SessionWorkspace:
             raise Refusal(f"the directory {checkout.path} already exists")
         self._shared.pool.take(start, target)
         self._checkouts[checkout.name] = checkout
-        self._verified[checkout.name] = self._config_stamp(checkout)
+        self._configs.trust([checkout.name])
         return checkout
 
     # --- snapshots
@@ -177,8 +177,9 @@ class SessionWorkspace:
         except BaseException:
             pool.discard(directory)
             raise
-        verified = frozenset(filter(self._is_verified, checkouts))
-        saved = SavedWorkspace(directory, taken, checkouts, verified, self._written_bytes, self._disk_full)
+        saved = SavedWorkspace(
+            directory, taken, checkouts, self._configs.trusted(), self._written_bytes, self._disk_full
+        )
         weakref.finalize(saved, pool.abandon, directory).atexit = False
         return saved
 
@@ -195,15 +196,8 @@ class SessionWorkspace:
             saved.directory, self.root, shared=objects, max_bytes=2 * saved.bytes, owner=self._sandbox.owner
         )
         self._checkouts.update(saved.checkouts)
-        for name in saved.verified:
-            self._verified[name] = self._config_stamp(saved.checkouts[name])
+        self._configs.trust(saved.trusted)
         self._written_bytes, self._disk_full = saved.written_bytes, saved.disk_full
-
-    def _is_verified(self, name: str) -> bool:
-        try:
-            return self._config_stamp(self._checkouts[name]) == self._verified.get(name)
-        except Refusal:
-            return False
 
     # --- places
 
@@ -256,7 +250,7 @@ class SessionWorkspace:
             Refusal: The repository's own configuration was tampered with.
         """
         checkout = where.checkout
-        self._verify(checkout)
+        self._configs.check(checkout.name)
         worktree = self._sandbox.inside(checkout.path)
         mirror = self.mirror_path(checkout.mirror)
         date = f"@{now} +0000"
@@ -384,41 +378,6 @@ class SessionWorkspace:
         located = parts[1:] if follow else parts[1:-1]
         check_real_location(self.root / where.checkout.name, located, argument)
         return argument
-
-    def _config_stamp(self, checkout: Checkout) -> tuple[int, ...]:
-        """Changes when the repository's configuration file does.
-
-        Raises:
-            Refusal: What is there is not a repository as this environment makes them.
-        """
-        git_dir = self.root / checkout.name / ".git"
-        real = not git_dir.is_symlink() and git_dir.is_dir()
-        if not real or (git_dir / "config").is_symlink() or os.path.lexists(git_dir / "commondir"):
-            raise Refusal(f"{checkout.path} is no longer a repository; reset the environment")
-        try:
-            stat = (git_dir / "config").stat()
-        except FileNotFoundError:
-            return ()
-        return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
-
-    def _verify(self, checkout: Checkout) -> None:
-        """Refuse to run where the configuration holds settings that no allowed command writes.
-
-        The policy leaves no way to write there; this is for the way that nobody thought of.
-        """
-        stamp = self._config_stamp(checkout)
-        if stamp == self._verified.get(checkout.name):
-            return
-        file = self._sandbox.inside(f"{checkout.path}/.git/config")
-        done = self._sandbox.run(
-            ["git", "config", "--file", file, "--no-includes", "--list", "--name-only", "-z"],
-            cwd=SCRATCH,
-            environ={**self._sandbox.environ, "GIT_CEILING_DIRECTORIES": "/"},
-        )
-        unexpected = [key for key in done.stdout.split("\0") if key and not is_expected(key)]
-        if done.exit_code or unexpected:
-            raise Refusal(f"the configuration of {checkout.path} was tampered with; reset the environment")
-        self._verified[checkout.name] = stamp
 
 
 def _relative(parts: tuple[str, ...], start: tuple[str, ...]) -> str:
