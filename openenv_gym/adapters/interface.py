@@ -59,7 +59,10 @@ class Interface:
         """
         if isinstance(action, BaseModel):
             return Request(Op.STEP, action.model_dump(exclude_unset=True))
-        return _steps([self._action.encode(action)])[0]
+        payload = self._action.encode(action)
+        if not isinstance(payload, dict):
+            raise _no_object(payload)
+        return Request(Op.STEP, payload)
 
     def step_requests(self, actions: Sequence[Any]) -> list[Request]:
         """Turn actions into requests, as `step_request` does, all at once.
@@ -69,7 +72,10 @@ class Interface:
         """
         if not actions or any(issubclass(kind, BaseModel) for kind in set(map(type, actions))):
             return [self.step_request(action) for action in actions]
-        return _steps(self._action.encode_column(actions))
+        payloads = self._action.encode_column(actions)
+        if set(map(type, payloads)) != {dict}:
+            raise _no_object(next(payload for payload in payloads if type(payload) is not dict))
+        return [Request(Op.STEP, payload) for payload in payloads]
 
     def observation(self, value: Any) -> Any:
         """Turn an observation off the wire into an element of the observation space.
@@ -87,7 +93,7 @@ class Interface:
 
         Args:
             values: One a lane.
-            out: A batch of so many elements whose arrays are to be used; ``None`` makes new ones.
+            out: An earlier batch of so many elements, whose arrays are overwritten; ``None`` makes new ones.
 
         Raises:
             ProtocolError: One of them does not fit the server's own schema.
@@ -112,10 +118,8 @@ class Interface:
         )
 
 
-def _steps(payloads: list[Any]) -> list[Request]:
-    for kind in set(map(type, payloads)) - {dict}:
-        raise InvalidActionError(f"an action encodes to an object, not {kind.__name__}")
-    return [Request(Op.STEP, payload) for payload in payloads]
+def _no_object(payload: Any) -> InvalidActionError:
+    return InvalidActionError(f"an action encodes to an object, not {type(payload).__name__}")
 
 
 def _misfit(error: SchemaError) -> ProtocolError:

@@ -10,7 +10,7 @@ from gymnasium.vector import AutoresetMode
 
 from openenv_gym.adapters.interface import Interface
 from openenv_gym.adapters.lanes import Calls, Lanes
-from openenv_gym.errors import OpenEnvGymError, ProtocolError, SessionLostError
+from openenv_gym.errors import InvalidActionError, OpenEnvGymError, ProtocolError, SessionLostError
 from openenv_gym.wire.messages import Op, Outcome
 
 SCHEMA = {
@@ -149,3 +149,12 @@ def test_actions_of_lanes_that_reset_are_ignored() -> None:
     step(lanes, [seen(4), seen(5, done=True), seen(6)])
     calls = lanes.step_calls(EVERYONE, [{"text": "a"}, "no action at all", {"text": "c"}])
     assert [request.payload.get("text") for _, request in calls] == ["a", None, "c"]
+
+
+def test_an_action_that_is_no_object_is_refused() -> None:
+    interface = Interface({**SCHEMA, "action": {"anyOf": [SCHEMA["action"], {"type": "string"}]}})
+    assert interface.step_requests([(0, {"text": "a"})]) == [interface.step_request((0, {"text": "a"}))]
+    with pytest.raises(InvalidActionError, match="encodes to an object, not str"):
+        interface.step_requests([(0, {"text": "a"}), (1, "text")])
+    with pytest.raises(InvalidActionError, match="encodes to an object, not str"):
+        interface.step_request((1, "text"))
