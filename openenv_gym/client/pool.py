@@ -7,6 +7,7 @@ a call. Results are handed out in the order in which they arrived.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 import warnings
@@ -26,6 +27,8 @@ from openenv_gym.client.scout import Scout
 from openenv_gym.errors import ClosedError, UsageError
 from openenv_gym.providers.endpoint import Endpoint
 from openenv_gym.wire.messages import Reply, Request
+
+logger = logging.getLogger(__name__)
 
 _PART = 64  # calls that are sent together
 _CLOSE_TIMEOUT = 10.0  # seconds; each session's own goodbye is bounded below that
@@ -216,14 +219,21 @@ class SessionPool:
     # --- the end ---------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """End every session and free its slot. Bounded; safe to call twice; wakes whoever collects."""
+        """End every session and free its slot. Bounded; safe to call twice; wakes whoever collects.
+
+        What takes longer than the bound, goes on in the background and is logged.
+        """
         with self._closing:
             if self._closed:
                 return
             self._closed = True
         self._inbox.wake_all()
         if self._io is io_thread():  # after a fork the sessions are the parent's
-            self._io.run(_close_all(self._lanes), _CLOSE_TIMEOUT)
+            ending = self._io.submit(_close_all(self._lanes))
+            try:
+                ending.result(_CLOSE_TIMEOUT)
+            except TimeoutError:
+                logger.warning("%d sessions are still being ended after %g s", len(self), _CLOSE_TIMEOUT)
 
     def __enter__(self) -> Self:
         return self

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from openenv_gym.client.io_thread import io_thread
 from openenv_gym.client.pool import Result, SessionPool
 from openenv_gym.errors import (
     ClosedError,
@@ -255,6 +256,22 @@ def test_an_unclosed_pool_is_reported_and_frees_its_slots(server: DialectServer)
     with pytest.warns(ResourceWarning, match="unclosed <SessionPool of 2 lanes"):
         del pool
         gc.collect()
+    wait_until(lambda: server.live == 0)
+
+
+def test_an_end_that_takes_long_goes_on_in_the_background(
+    server: DialectServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("openenv_gym.client.pool._CLOSE_TIMEOUT", 0.05)
+    pool = SessionPool([Endpoint("a")], 2, connector=MemoryConnector(a=server))
+    pool.submit([(0, RESET), (1, RESET)], PATIENCE)
+    pool.collect(2, PATIENCE)
+    busy = threading.Event()
+    io_thread().loop.call_soon_threadsafe(busy.wait, PATIENCE)
+    pool.close()
+    assert "2 sessions are still being ended after 0.05 s" in caplog.text
+    assert server.live == 2
+    busy.set()
     wait_until(lambda: server.live == 0)
 
 
