@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-# Structs, because a frozen dataclass takes four times as long to make, and every step makes two.
+# Structs, because a frozen dataclass takes four times as long to make, and every step makes two. gc=False,
+# because what they hold never leads back to them, and thousands alive at once would keep the collector busy.
 
 
 class Op(StrEnum):
@@ -48,7 +49,7 @@ class Reason(StrEnum):
     NO_SNAPSHOT = "no_snapshot"  # the session keeps none of that handle, or no longer
 
 
-class Request(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct, frozen=True, gc=False):
     """One call on a session.
 
     Attributes:
@@ -62,7 +63,7 @@ class Request(msgspec.Struct, frozen=True):
     payload: dict[str, Any] = {}
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """The reply to ``reset`` and ``step``."""
 
     observation: dict[str, Any]
@@ -72,29 +73,29 @@ class Outcome(msgspec.Struct, frozen=True):
     metadata: dict[str, Any] | None = None
 
 
-class StateReply(msgspec.Struct, frozen=True):
+class StateReply(msgspec.Struct, frozen=True, gc=False):
     """The reply to ``state``."""
 
     data: dict[str, Any]
 
 
-class McpReply(msgspec.Struct, frozen=True):
+class McpReply(msgspec.Struct, frozen=True, gc=False):
     """The reply to ``mcp``: a JSON-RPC response."""
 
     data: dict[str, Any]
 
 
-class SnapshotReply(msgspec.Struct, frozen=True):
+class SnapshotReply(msgspec.Struct, frozen=True, gc=False):
     """The reply to ``snapshot``: a name for the environment's state, valid while its session lives."""
 
     handle: str
 
 
-class RestoredReply(msgspec.Struct, frozen=True):
+class RestoredReply(msgspec.Struct, frozen=True, gc=False):
     """The reply to ``restore``."""
 
 
-class ErrorReply(msgspec.Struct, frozen=True):
+class ErrorReply(msgspec.Struct, frozen=True, gc=False):
     """The reply to a call that failed.
 
     Attributes:
