@@ -24,7 +24,7 @@ from typing import Any
 from background_loop import background_loop
 from contenders import ECHO
 from cutting_proxy import CuttingProxy, cutting_proxy
-from local_servers import ours, running, upstream
+from local_servers import on_uvicorn, ours, running
 from measuring import alternate, describe, machine, spread, table, write_json
 
 from openenv_gym.adapters.remote_vector_env import RemoteVectorEnv
@@ -116,7 +116,7 @@ def main() -> None:
     command.add_argument("--json", metavar="FILE", help="write every single figure there")
     options = command.parse_args()
     facts = machine()
-    commands = {"ours": ours("echo_env.server.app:app"), "upstream": upstream("upstream_echo:app")}
+    commands = {"ours": ours("echo_env.server.app:app"), "upstream": on_uvicorn("upstream_echo:app")}
     with ExitStack() as stack:
         servers = stack.enter_context(running(commands))
         proxy = stack.enter_context(cutting_proxy(servers["ours"].base_url))
