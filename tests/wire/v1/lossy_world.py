@@ -11,10 +11,11 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from openenv_gym.errors import CapacityError, ServerUnreachableError, StepTimeoutError
-from openenv_gym.wire.messages import Outcome
+from openenv_gym.wire.messages import Outcome, SnapshotReply
 from openenv_gym.wire.v1.client_events import Closed, Gone, Greeted, Opened, Replied
 from openenv_gym.wire.v1.client_machine import ClientMachine
 from openenv_gym.wire.v1.codecs import Codec, Frame
+from openenv_gym.wire.v1.entries import Call
 from openenv_gym.wire.v1.server_effects import CloseSession, Effect, OpenSession, RunCall
 from openenv_gym.wire.v1.server_machine import ServerMachine
 from openenv_gym.wire.v1.server_terms import ServerTerms
@@ -38,12 +39,14 @@ class Wire:
 
 @dataclass
 class User:
-    """Who uses a session, and what they saw."""
+    """Who uses a session, and what they saw; a fork's transcript begins with its parent's."""
 
     session: str
     opened_at: float
-    state: str = "opening"  # ready, waiting, closing, closed, gone
+    parent: str | None = None
+    state: str = "opening"  # ready, waiting, closing, closed, gone, refused (its parent is gone)
     transcript: list[int] = field(default_factory=list)
+    snapshots: dict[str, int] = field(default_factory=dict)  # steps at each, by handle
     faults: list[Gone] = field(default_factory=list)
 
 
@@ -63,6 +66,8 @@ class LossyWorld:
         self.jobs: list[Effect] = []
         self.counts: dict[str, int] = {}  # live environments
         self.ran: dict[str, list[int]] = {}  # every step that was ever started, by session
+        self.snapshots: dict[str, int] = {}  # steps at each, by handle
+        self.taken: dict[str, int] = {}  # snapshots that were ever started, by session
         self.expired: set[str] = set()
         self.contacts: dict[str, int] = {}  # the newest connection on which the server heard of a session
         self.noticed: dict[int, float] = {}  # when it learned of a connection's end
@@ -72,7 +77,12 @@ class LossyWorld:
     def new_server(self) -> ServerMachine:
         self.instances += 1
         terms = ServerTerms(
-            f"life-{self.instances}", self.capacity, lease=LEASE, queue_timeout=TIMEOUT, max_entries=4
+            f"life-{self.instances}",
+            self.capacity,
+            lease=LEASE,
+            queue_timeout=TIMEOUT,
+            max_entries=4,
+            features=("snapshot", "fork"),
         )
         return ServerMachine(terms)
 
@@ -82,6 +92,20 @@ class LossyWorld:
         session = self.client.open(self.now, TIMEOUT)
         self.users[session] = User(session, self.now)
         self.ran[session] = []
+        self.taken[session] = 0
+        self.pump()
+
+    def fork(self, parent: User, handle: str) -> None:
+        session = self.client.open(self.now, TIMEOUT, parent=parent.session, snapshot=handle)
+        steps = list(range(parent.snapshots[handle]))
+        self.users[session] = User(session, self.now, parent.session, transcript=steps)
+        self.ran[session] = list(steps)
+        self.taken[session] = 0
+        self.pump()
+
+    def snapshot(self, user: User) -> None:
+        user.state = "waiting"
+        self.client.call(self.now, user.session, "snapshot", {}, TIMEOUT)
         self.pump()
 
     def step(self, user: User) -> None:
@@ -147,7 +171,7 @@ class LossyWorld:
         for wire in self.wires:
             wire.server_holds = False
             wire.to_server.clear()
-        for forgotten in (self.jobs, self.counts, self.contacts, self.noticed):
+        for forgotten in (self.jobs, self.counts, self.snapshots, self.contacts, self.noticed):
             forgotten.clear()
         self.pump()
 
@@ -160,6 +184,10 @@ class LossyWorld:
             case OpenSession(session):
                 if session in self.counts:
                     self.server.opened(session)
+            case RunCall(session, Call.SNAPSHOT):
+                handle = f"{session} after {self.counts[session]}, number {self.taken[session]}"
+                self.snapshots[handle] = self.counts[session]
+                self.server.finished(session, SnapshotReply(handle))
             case RunCall(session, _, payload):
                 self.counts[session] += 1
                 self.server.finished(session, Outcome({"count": payload["step"]}, 1.0))
@@ -170,9 +198,13 @@ class LossyWorld:
 
     def start(self, effect: Effect) -> None:
         match effect:
-            case OpenSession(session):
+            case OpenSession(session, _, parent, handle):
                 assert session not in self.counts, "opened twice"
-                self.counts[session] = 0
+                assert parent is None or parent in self.counts, "forked from a session that is gone"
+                self.counts[session] = 0 if handle is None else self.snapshots[handle]
+                assert self.counts[session] == len(self.ran[session])
+            case RunCall(session, Call.SNAPSHOT):
+                self.taken[session] += 1
             case RunCall(session, _, payload):
                 assert payload["step"] == len(self.ran[session]), "a step was lost, repeated or misplaced"
                 self.ran[session].append(payload["step"])
@@ -226,17 +258,28 @@ class LossyWorld:
                 assert count == len(user.transcript), "another call's reply"
                 user.transcript.append(count)
                 user.state = "ready"
+            case Replied(session, SnapshotReply(handle)):
+                user = self.users[session]
+                assert user.state == "waiting", "a reply that nobody waits for"
+                assert handle not in user.snapshots, "another call's reply"
+                user.snapshots[handle] = len(user.transcript)
+                user.state = "ready"
             case Closed(session):
                 assert self.users[session].state == "closing"
                 self.users[session].state = "closed"
             case Gone(session, cause, reply):
                 user = self.users[session]
                 assert user.state in ("opening", "ready", "waiting"), "a second end"
+                if reply is not None and "the session to fork from" in reply.message:
+                    assert user.state == "opening" and user.parent is not None
+                    assert self.is_over(user.parent), "its parent is there"
+                    user.state = "refused"
+                    return
                 user.state = "gone"
                 user.faults.append(event)
                 waited = self.now >= user.opened_at + TIMEOUT
                 if isinstance(cause, CapacityError):
-                    assert waited and not user.transcript
+                    assert waited and user.transcript == self.ran[session]
                 elif reply is not None:
                     assert session in self.expired, f"gone without its lease being over: {reply}"
                 elif isinstance(cause, StepTimeoutError | ServerUnreachableError):
@@ -245,6 +288,9 @@ class LossyWorld:
                     assert not self.greetings[-1].same_server
             case _:
                 raise AssertionError(event)
+
+    def is_over(self, session: str) -> bool:
+        return self.users[session].state in ("closing", "closed", "gone") or session in self.expired
 
     def settle(self) -> None:
         """Let everything under way arrive, on a healthy connection, without time passing."""
@@ -270,4 +316,5 @@ class LossyWorld:
             assert ran == list(range(len(ran)))
             assert user.transcript == ran[: len(user.transcript)]
             assert len(ran) - len(user.transcript) <= 1
+            assert self.taken[session] - len(user.snapshots) in (0, 1), "a snapshot was lost or repeated"
             assert len(user.faults) == (user.state == "gone")

@@ -23,6 +23,9 @@ class CutsOnly(RuleBasedStateMachine):
         for _ in range(sessions):
             self.world.open()
         self.world.settle()
+        for user in self.users("ready"):  # few walks would ever fork what they have to snapshot before
+            self.world.snapshot(user)
+        self.world.settle()
 
     # --- the user
 
@@ -39,6 +42,20 @@ class CutsOnly(RuleBasedStateMachine):
     def step(self, most: int) -> None:
         for user in self.users("ready")[:most]:
             self.world.step(user)
+
+    @precondition(lambda self: self.users("ready"))
+    @rule(data=st.data())
+    def snapshot(self, data: st.DataObject) -> None:
+        self.world.snapshot(data.draw(st.sampled_from(self.users("ready"))))
+
+    def parents(self) -> list[User]:
+        return [user for user in self.users("ready", "waiting") if user.snapshots]
+
+    @precondition(lambda self: self.parents() and len(self.users("opening", "ready", "waiting")) < 5)
+    @rule(data=st.data())
+    def fork(self, data: st.DataObject) -> None:
+        parent = data.draw(st.sampled_from(self.parents()))
+        self.world.fork(parent, data.draw(st.sampled_from(sorted(parent.snapshots))))
 
     @precondition(lambda self: self.users("opening", "ready", "waiting"))
     @rule(data=st.data())
@@ -128,7 +145,7 @@ class CutsOnly(RuleBasedStateMachine):
             assert not self.users("waiting"), "a call was never answered"
             world.check_transcripts()
             ready = self.users("ready")
-            assert ready, "slots are free, yet nobody gets one"
+            assert ready or not self.users("opening"), "slots are free, yet nobody gets one"
             for user in ready:
                 assert user.transcript == world.ran[user.session], "a reply did not arrive"
                 world.close(user)
