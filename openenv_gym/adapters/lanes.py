@@ -60,6 +60,7 @@ class Lanes:
         self.running: dict[int, Op] = {}
         self._ended = set(range(count))  # the next call must be a reset
         self._elapsed = dict.fromkeys(range(count), 0)  # steps since the last reset, if there is a maximum
+        # Observations are kept as they came, not as they were handed out: those are the caller's to change.
         self._outcomes: dict[int, Outcome] = {}  # the last reply, with the last valid observation
         self._faults: dict[int, str] = {}  # what was wrong with the last reply, if something was
         self._steps: dict[int, Outcome] = {}  # the reply to the last step, if no reset was asked for since
