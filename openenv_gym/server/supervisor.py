@@ -134,7 +134,14 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
         os.environ[GROUP_VARIABLE] = self._group
         os.environ[SIBLINGS_VARIABLE] = ",".join(str(p.name) for p in self._places if p is not own)
-        return self._serve(own.listener, *self._turns(is_first=own is self._places[0]))
+        await_others, tell_first = self._turns(is_first=own is self._places[0])
+
+        def on_loaded() -> None:
+            for name in (GROUP_VARIABLE, SIBLINGS_VARIABLE):
+                os.environ.pop(name, None)  # the app has read them; a server that it starts is no sibling
+            await_others()
+
+        return self._serve(own.listener, on_loaded, tell_first)
 
     def _turns(self, *, is_first: bool) -> tuple[Callable[[], None], Callable[[], None]]:
         """Make what a server calls when it is loaded and when it answers."""

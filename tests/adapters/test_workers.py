@@ -27,6 +27,7 @@ def test_lanes_are_on_all_processes_and_come_back_when_one_dies() -> None:
     with RemoteVectorEnv(provider=ProcessProvider(workers=2), server=APP, num_envs=LANES) as envs:
         first, _ = envs.reset(seed=1)
         homes = first["pid"].copy()
+        assert set(first["siblings"]) == {""}, "what an environment starts is no sibling of its server"
         assert sorted(Counter(homes.tolist()).values()) == [LANES // 2, LANES // 2]
         victim = int(homes[0])
         os.kill(victim, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""An environment that tells which process it runs in."""
+"""An environment that tells which process it runs in, and what it inherited from that."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class Wait(Action):
 
 class Whereabouts(Observation):
     pid: int = 0
+    siblings: str = ""
 
 
 class Stationary(Environment[Wait, Whereabouts, State]):
@@ -23,7 +24,7 @@ class Stationary(Environment[Wait, Whereabouts, State]):
 
     def reset(self, seed: int | None = None, episode_id: str | None = None, **kwargs: Any) -> Whereabouts:
         self._state = State(episode_id=episode_id)
-        return Whereabouts(pid=os.getpid())
+        return Whereabouts(pid=os.getpid(), siblings=os.environ.get("OPENENV_GYM_SIBLINGS", ""))
 
     def step(self, action: Wait, timeout_s: float | None = None, **kwargs: Any) -> Whereabouts:
         self._state.step_count += 1
