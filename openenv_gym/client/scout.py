@@ -163,15 +163,22 @@ class Scout:
     def _learn(self, site: Site, visit: Visit) -> None:
         """Take in whom a server names, and forget whom nobody names any more."""
         self._named[site] = visit.group, frozenset(map(_address, visit.siblings))
-        for other, seen in self._answered().items():
-            if other is not site and visit.instance and seen.instance == visit.instance:
-                alias = site if not site.is_given else other
-                if not alias.is_given:
-                    self._aliases.add(_address(alias.endpoint))
+        self._note_alias(site, visit)
         known = {_address(one.endpoint) for one in self._balancer.sites} | self._aliases
         found = [one for one in visit.siblings if _address(one) not in known]
         random.shuffle(found)  # many small clients should not all come to the same one next
         self._balancer.sites += [Site(one, is_given=False) for one in found]
+        self._forget_unnamed()
+
+    def _note_alias(self, site: Site, visit: Visit) -> None:
+        """Notice a sibling that the user gave by another name, or that is reached by two."""
+        for other, seen in self._answered().items():
+            if other is not site and visit.instance and seen.instance == visit.instance:
+                alias = other if site.is_given else site
+                if not alias.is_given:
+                    self._aliases.add(_address(alias.endpoint))
+
+    def _forget_unnamed(self) -> None:
         named = frozenset[str]().union(*(addresses for _, addresses in self._named.values())) - self._aliases
         for one in list(self._balancer.sites):
             if not (one.is_given or one.sessions or _address(one.endpoint) in named):

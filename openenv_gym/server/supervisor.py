@@ -115,11 +115,17 @@ class Supervisor:
     # --- one server ------------------------------------------------------------------------------------
 
     def _start(self, place: _Place) -> None:
-        alive, place.lifeline = os.pipe()
+        alive, lifeline = os.pipe()
         place.began = time.monotonic()
-        place.pid = os.fork()
-        if not place.pid:
-            sys.exit(self._be_server(place, alive))
+        try:
+            place.pid = os.fork()
+        except OSError as error:  # the others live on
+            os.close(lifeline)
+            self._put_off(place, f"cannot be started ({error})")
+        else:
+            place.lifeline = lifeline
+            if not place.pid:
+                sys.exit(self._be_server(place, alive))
         os.close(alive)
 
     def _be_server(self, own: _Place, alive: int) -> int:
@@ -163,16 +169,20 @@ class Supervisor:
 
     def _ended(self, place: _Place, code: int) -> None:
         """Take note of a server's unasked end."""
-        now = time.monotonic()
         how = f"was killed by signal {-code}" if code < 0 else f"exited with status {code}"
         if code in (NO_APP, NO_START) and not place.due:
             logger.error("the server on port %d could not start (status %d): giving up", place.port, code)
             self._status = code
-            return
+        else:
+            self._put_off(place, how)
+
+    def _put_off(self, place: _Place, why: str) -> None:
+        """Have a server started after a pause, which grows with every life that is short."""
+        now = time.monotonic()
         place.failures = 0 if now - place.began >= _SOUND_LIFE else place.failures + 1
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(place.failures, 10))
         place.due = now + pause
-        logger.error("the server on port %d %s: it is started again in %.1f s", place.port, how, pause)
+        logger.error("the server on port %d %s: it is started again in %.1f s", place.port, why, pause)
 
     # --- all of them -----------------------------------------------------------------------------------
 
