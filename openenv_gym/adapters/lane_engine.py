@@ -113,16 +113,19 @@ class LaneEngine:
     def reset_plan(
         self, seed: int | Sequence[int | None] | None, options: Mapping[str, Any] | None
     ) -> Generator[Calls, list[Completion], ResetBatch]:
-        """Reset all lanes, or those of ``options["reset_mask"]``."""
+        """Reset all lanes, whatever they are doing, or those of ``options["reset_mask"]``."""
         count = len(self.lanes)
         everyone = list(range(count))
-        self._require_idle(everyone)
         seeds = spread_seeds(seed, count)
         common = dict(options or {})
         mask = common.pop("reset_mask", None)
+        if mask is not None:
+            self._require_idle(everyone)
         chosen = everyone if mask is None else np.flatnonzero(check_reset_mask(mask, count)).tolist()
         per_lane = lane_options(common.pop("lanes", None), count)
         merged = [{**common, **per_lane.get(lane, {})} for lane in chosen]
+        if mask is None:
+            self._abandon()
         self._finish((yield self.lanes.reset_calls(chosen, [seeds[lane] for lane in chosen], merged)))
         observations = self.lanes.observations(everyone, self._buffer)
         return observations, self.lanes.infos(chosen, chosen, count)
@@ -209,6 +212,12 @@ class LaneEngine:
         batch[-1]["env_id"] = np.array(ready, dtype=np.int64)
         return batch
 
+    def _abandon(self) -> None:
+        """Forget all that is in flight, after an interrupt for example."""
+        self.pool.abandon()
+        self.lanes.abandon()
+        self._ready.clear()
+
     def _require_idle(self, lanes: Sequence[int]) -> None:
         count = len(self.lanes)
         chosen = set(lanes)
@@ -217,4 +226,4 @@ class LaneEngine:
         if len(chosen) < len(lanes):
             raise UsageError("an env id appears twice in one send()")
         for lane in chosen.intersection(self.lanes.running.keys() | self._ready):
-            raise UsageError(f"lane {lane} was sent before and not yet received: recv() first")
+            raise UsageError(f"lane {lane} was sent and not yet received: recv() or reset() first")

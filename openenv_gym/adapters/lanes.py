@@ -112,6 +112,12 @@ class Lanes:
         """Record that these calls were handed to the pool."""
         self.running.update((lane, request.op) for lane, request in calls)
 
+    def abandon(self) -> None:
+        """Record that no call is in flight any more, and that what was is unknown."""
+        self._ended.update(self.running)
+        self.running.clear()
+        self._finals.clear()
+
     # --- in: replies -----------------------------------------------------------------------------------
 
     def finish(

@@ -127,6 +127,9 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
     ) -> ResetBatch:
         """Start episodes, all lanes at once.
 
+        What is in flight, by `send` or because a `step` was interrupted, is given up with its sessions
+        (except under ``"reset_mask"``).
+
         Args:
             seed: One int (lane ``i`` gets ``seed + i``), one entry a lane, or ``None``.
             options: The environment's reset options for all lanes; ``"lanes"`` adds options for single
@@ -139,6 +142,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         Raises:
             NoHealthyServerError: A lane found no server within ``reset_timeout``.
         """
+        self._pending = None
         result: ResetBatch = self._run(self._engine.reset_plan(seed, options))
         return result
 

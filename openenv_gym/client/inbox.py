@@ -82,6 +82,26 @@ class Inbox:
         with self._lock:
             self._running.discard(lane)
 
+    def running(self) -> list[int]:
+        """List the lanes that run a call, or whose result is on its way here."""
+        with self._lock:
+            return list(self._running)
+
+    def forget(self) -> None:
+        """Mark every lane as free and drop the results that nobody has taken; on the I/O thread."""
+        self._arrived.clear()
+        with self._lock:
+            self._running.clear()
+            self._ready.clear()
+            for waiter in self._waiters:
+                waiter.wake()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no lane runs a call or has a result to take."""
+        with self._lock:
+            return not self._running and not self._ready
+
     def _refuse_busy(self, lanes: Sequence[int]) -> None:
         for position, lane in enumerate(lanes):
             if lane in self._running:

@@ -84,6 +84,13 @@ class Lane:
         else:
             self._session.give_up(done)
 
+    async def abandon(self) -> None:
+        """Give up the call that runs, if one does, however far it had come."""
+        if self._reset is not None and not self._reset.done():
+            self._reset.cancel()
+            await asyncio.wait([self._reset])
+        self._session.abandon()
+
     async def fork(self, snapshot: str, timeout: float | None) -> Lane:
         """Make a lane whose session begins where this one's was; see `RemoteSession.fork`."""
         site, session = self._site, await self._session.fork(snapshot, timeout)

@@ -199,6 +199,16 @@ class SessionPool:
             self._inbox.release(lane)
         return reply
 
+    def abandon(self) -> None:
+        """Give up every call that runs and drop every result that was not collected: all lanes are free then.
+
+        For a caller whose `submit` or `collect` was interrupted (Ctrl-C). The sessions of the calls that ran
+        are lost and their slots freed; a ``reset`` opens others.
+        """
+        self._require_usable()
+        if not self._inbox.is_idle:
+            self._io.run(self._give_all_up())
+
     def fork(self, lane: int, snapshot: str, timeout: float | None = None) -> SessionPool:
         """Make a pool of one lane, whose session begins where another lane's was.
 
@@ -265,6 +275,10 @@ class SessionPool:
             lanes[lane].start(request, timeout, reporters[lane])
         if len(calls) > _PART:
             self._io.loop.call_soon(self._start, calls[_PART:], timeout)
+
+    async def _give_all_up(self) -> None:
+        await asyncio.gather(*(self._lanes[lane].abandon() for lane in self._inbox.running()))
+        self._inbox.forget()
 
     def _require_usable(self) -> None:
         if self._closed:

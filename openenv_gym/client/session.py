@@ -143,7 +143,12 @@ class RemoteSession:
 
         Whether the server ran it is unknown, so the session is lost, and its slot freed at once.
         """
-        if self._done is done:
+        if self._done is done or self._done is None:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Give up the call that runs, if one does, even if an interrupt cut its start short."""
+        if self._machine.phase is Phase.BUSY:
             self._end_call(SessionLostError(f"{self._op}() was cancelled before its reply came"))
 
     async def _open_and_send(self, request: Request, timeout: float | None) -> None:

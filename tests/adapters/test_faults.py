@@ -73,7 +73,7 @@ def test_a_dead_server_truncates_its_lanes_and_they_move(
 
 
 def test_no_healthy_server_is_said_within_the_reset_timeout(corridor: LiveServer, dialect: Dialect) -> None:
-    options: dict[str, Any] = {"reset_timeout": 0.5, "outage_timeout": 0.5, "dialect": dialect}
+    options: dict[str, Any] = {"reset_timeout": 2.0, "outage_timeout": 0.5, "dialect": dialect}
     with (
         Proxy(corridor.base_url) as proxy,
         RemoteVectorEnv(proxy.base_url, num_envs=2, **options) as envs,

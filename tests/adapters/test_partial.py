@@ -6,6 +6,7 @@ import asyncio
 
 import numpy as np
 import pytest
+from gymnasium.utils.env_checker import data_equivalence
 
 from openenv_gym import RemoteVectorEnv
 from openenv_gym.client.dialects import Dialect
@@ -95,6 +96,24 @@ def test_misuse(corridor: LiveServer) -> None:
         with pytest.raises(UsageError, match="twice"):
             envs.send([STAY, STAY], [1, 1])
         envs.recv()
+
+
+def test_a_reset_of_all_gives_up_what_is_in_flight(corridor: LiveServer, dialect: Dialect) -> None:
+    with RemoteVectorEnv(corridor.base_url, dialect=dialect, num_envs=3) as envs:
+        first, _ = envs.reset(seed=1, options={"length": 90})
+        stepped = envs.step([STAY] * 3)
+        for leave in (
+            lambda: envs.send([STAY, STAY], [0, 2]),
+            lambda: envs.step_async([STAY] * 3),
+            lambda: envs.send_reset([1]),
+        ):
+            leave()
+            again, _ = envs.reset(seed=1, options={"length": 90})
+            assert data_equivalence(first, again)
+            assert data_equivalence(stepped, envs.step([STAY] * 3))
+        envs.send([STAY], [0])
+        with pytest.raises(UsageError, match="recv"):
+            envs.reset(options={"reset_mask": np.array([True, False, False])})
 
 
 def test_step_async_and_wait(corridor: LiveServer, dialect: Dialect) -> None:

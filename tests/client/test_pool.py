@@ -110,6 +110,32 @@ def test_a_result_that_waits_keeps_its_lane_busy(pool: SessionPool) -> None:
     assert told(pool.collect(1)) == {0: "x"}
 
 
+def test_abandoning_frees_every_lane_whatever_it_does(pool: SessionPool, server: DialectServer) -> None:
+    pool.abandon()
+    pool.submit([(0, step(do="hang")), (1, step(say="uncollected"))], None)
+    wait_until(lambda: 1 in pool._inbox._ready)
+    pool._inbox.claim([2])  # what an interrupt leaves that strikes between claim and start
+    pool.abandon()
+    with pytest.raises(UsageError, match="0 calls"):
+        pool.collect(1)
+    pool.submit([(lane, step(say="x")) for lane in range(LANES)], PATIENCE)
+    results = dict(pool.collect(LANES))
+    assert isinstance(results.pop(0), SessionLostError)
+    assert told(list(results.items())) == dict.fromkeys(range(1, LANES), "x")
+    pool.submit([(0, RESET)], PATIENCE)
+    assert isinstance(dict(pool.collect(1))[0], Outcome)
+    assert server.opened == LANES + 1
+    wait_until(lambda: server.live == LANES)
+
+
+def test_abandoning_ends_the_search_of_a_reset() -> None:
+    with SessionPool([Endpoint("nowhere")], 1, connector=MemoryConnector()) as pool:
+        pool.submit([(0, RESET)], None)
+        pool.abandon()
+        pool.submit([(0, RESET)], 0.01)
+        assert isinstance(dict(pool.collect(1))[0], NoHealthyServerError)
+
+
 @pytest.mark.parametrize("lane", [-1, LANES])
 def test_a_lane_that_does_not_exist_is_refused(pool: SessionPool, lane: int) -> None:
     with pytest.raises(UsageError, match="lanes run from 0"):

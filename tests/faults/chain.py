@@ -54,10 +54,14 @@ class Chain(Environment[Pull, Links, State]):
         self._digest = b""
         self._calls = 0
         self._seed = 0
+        self._endless = False
         self._ledger: Path | None = None
 
-    def reset(self, seed: int | None = None, episode_id: str | None = None, name: str = "") -> Links:
+    def reset(
+        self, seed: int | None = None, episode_id: str | None = None, name: str = "", endless: bool = False
+    ) -> Links:
         self._seed = seed or 0
+        self._endless = endless
         self._ledger = Path(os.environ[LEDGERS], name) if name else None
         return self._add(b"reset", self._seed)
 
@@ -70,7 +74,7 @@ class Chain(Environment[Pull, Links, State]):
         links = self._add(b"step", action.token)
         links.ballast = "x" * action.ballast
         links.reward = int(links.digest[:4], 16) / 65536
-        links.done = int(links.digest[-4:], 16) < 65536 / 20
+        links.done = not self._endless and int(links.digest[-4:], 16) < 65536 / 20
         return links
 
     def _add(self, call: bytes, number: int) -> Links:

@@ -164,12 +164,19 @@ class SharedConnection:
             return
         machine = self._machine
         is_alone = len(self._channels) == 1 or (self._eager and machine.is_quiet)
-        machine.call(self._loop.time(), channel.session, request.op, request.payload, timeout)
-        if is_alone:
-            self._flush()  # nobody to share a frame with
-        elif not self._turn_is_due:
-            self._turn_is_due = True
-            self._loop.call_soon(self._turn)
+        try:
+            machine.call(self._loop.time(), channel.session, request.op, request.payload, timeout)
+            if is_alone:
+                self._flush()  # nobody to share a frame with
+            elif not self._turn_is_due:
+                self._turn_is_due = True
+                self._loop.call_soon(self._turn)
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                # Ctrl-C, in a thread that visits the loop (see `IoLoop`): whatever it left half done, on
+                # another connection everything that is unanswered is sent again.
+                self._loop.call_soon(self._line.start_afresh)
+            raise
 
     def leave(self, channel: SharedChannel, *, patient: bool) -> asyncio.Future[None]:
         """End a channel's session; see `Channel.close`.

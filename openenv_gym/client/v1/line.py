@@ -112,6 +112,11 @@ class Line:
         """Connect now rather than after the present pause."""
         self._hurry.set()
 
+    def start_afresh(self) -> None:
+        """Go over to another connection, where everything that is unanswered is sent again."""
+        if self.transport is not None:
+            self.transport.abort()
+
     def was_useful(self) -> None:
         """Forget past failures: what follows them needs no long pause."""
         self._attempts = 0

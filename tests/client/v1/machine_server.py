@@ -217,11 +217,13 @@ class MemoryDial:
     Attributes:
         servers: `MachineServer` objects, or `DialectServer` objects, which agree to no subprotocol.
         dialled: The offers of every attempt.
+        latest: The client's end of the latest connection to a `MachineServer`.
     """
 
     def __init__(self, **servers: MachineServer | DialectServer) -> None:
         self.servers = servers
         self.dialled: list[tuple[str, ...]] = []
+        self.latest: MemoryDialled
         self._serving: set[asyncio.Task[None]] = set()
 
     async def __call__(
@@ -234,7 +236,8 @@ class MemoryDial:
             raise ServerUnreachableError(f"nobody at {endpoint.base_url}")
         ours, theirs = memory_pair()
         if isinstance(server, MachineServer) and subprotocols:
-            return MemoryDialled(ours, await server.accept(theirs, subprotocols))
+            self.latest = MemoryDialled(ours, await server.accept(theirs, subprotocols))
+            return self.latest
         assert isinstance(server, DialectServer)
         task = asyncio.create_task(server.serve(_MemoryPeer(theirs)))
         self._serving.add(task)

@@ -445,3 +445,24 @@ async def test_a_server_that_is_not_there_yet(error: type[OpenEnvGymError]) -> N
     dial.servers["a"] = MachineServer()
     await session.call(RESET, 5.0)
     await session.close()
+
+
+@virtual_time
+async def test_what_an_interrupt_left_half_done_is_sent_again() -> None:
+    server = MachineServer()
+    dial, (session,) = sessions_at(server, 1)
+    await session.call(RESET, 5.0)
+    dialled = dial.latest
+    carry, dialled.send = dialled.send, _interrupted
+    results: list[object] = []
+    with pytest.raises(KeyboardInterrupt):
+        session.start(step(say="x"), 5.0, results.append)
+    dialled.send = carry
+    await asyncio.sleep(1.0)
+    assert [type(result) for result in results] == [Outcome]
+    assert (server.ran["x"], server.connections) == (1, 2)
+    await session.close()
+
+
+def _interrupted(message: str | bytes) -> None:
+    raise KeyboardInterrupt
