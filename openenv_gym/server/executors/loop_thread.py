@@ -20,12 +20,21 @@ def environment_loop() -> asyncio.AbstractEventLoop:
     global _running
     with _lock:
         if _running is None or _running[0] != os.getpid():
-            loop = asyncio.new_event_loop()
+            loop = _new_loop()
             thread = threading.Thread(target=loop.run_forever, name="environments", daemon=True)
             thread.start()
             atexit.register(_stop, os.getpid(), loop, thread)
             _running = os.getpid(), loop
         return _running[1]
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Make a loop of the kind that uvicorn makes for the server itself."""
+    try:
+        import uvloop
+    except ImportError:  # Windows, or an environment without the server extra
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 def _stop(pid: int, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
