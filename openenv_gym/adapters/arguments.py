@@ -10,7 +10,7 @@ from gymnasium.spaces import Space
 from gymnasium.spaces import Tuple as TupleSpace
 from numpy.typing import NDArray
 
-from openenv_gym.errors import UsageError
+from openenv_gym.errors import InvalidActionError, UsageError
 from openenv_gym.spaces import unbatched
 
 
@@ -25,10 +25,18 @@ def split_actions(space: Space[Any], actions: Any, count: int) -> list[Any]:
 
     Raises:
         UsageError: There are more or fewer actions than lanes.
+        InvalidActionError: They are neither of these.
     """
     is_batch = isinstance(space, TupleSpace) and isinstance(actions, tuple)
     is_list = isinstance(actions, list | tuple) and not is_batch
-    split = list(actions if is_list else unbatched(space, actions))
+    try:
+        split = list(actions if is_list else unbatched(space, actions))
+    except (LookupError, TypeError, ValueError) as error:
+        raise InvalidActionError(
+            "the actions are no value of the batched action space "
+            f"({type(error).__name__}: {error}); give one, or a list with one action a lane",
+            "VALIDATION_ERROR",
+        ) from None
     if len(split) != count:
         raise UsageError(f"{len(split)} actions for {count} lanes: give one a lane")
     return split

@@ -50,15 +50,19 @@ def unbatched(space: Space[Any], batch: Any) -> Iterator[Any]:
         batch: An element of the batched space.
 
     Raises:
-        KeyError, TypeError, ValueError: The batch is of another form, or its parts have different lengths.
+        LookupError, TypeError, ValueError: The batch is of another form, or its parts have different lengths.
     """
     if isinstance(space, Dict):
         names = tuple(space.spaces)
+        if unknown := set(batch).difference(names):
+            raise KeyError(*unknown)
         columns = [unbatched(part, batch[name]) for name, part in space.spaces.items()]
         rows = zip(*columns, strict=True)
         return map(dict, map(partial(zip, names), rows))  # half the time of a comprehension
     if isinstance(space, Tuple):
         return zip(*(unbatched(part, batch[i]) for i, part in enumerate(space.spaces)), strict=True)
+    if isinstance(batch, str):  # which would come apart into characters
+        raise TypeError(f"one text, {batch[:40]!r}, for all")
     return iter(batch)
 
 
