@@ -13,7 +13,7 @@ import logging
 import pickle
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -73,10 +73,23 @@ class Snapshot:
     state: Any
 
 
-Job = Request | Question
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Take on a state. Not a request: a client names a snapshot, and never hands one in.
+
+    Attributes:
+        state: Of a `Snapshot`.
+    """
+
+    method: ClassVar[str] = "restore"
+
+    state: Any
+
+
+Job = Request | Question | Restore
 HostReply = Reply | Answer | Snapshot
 _RESET, _STEP, _STATE, _MCP = Op.RESET, Op.STEP, Op.STATE, Op.MCP  # an enum's members are slow to look up
-_SNAPSHOT, _RESTORE = Op.SNAPSHOT, Op.RESTORE
+_SNAPSHOT = Op.SNAPSHOT
 Offload = Callable[[Callable[[], Any]], Awaitable[Any]]
 _Call = Callable[[], Any]
 _READY = (ErrorReply, McpReply)
@@ -200,6 +213,8 @@ class EnvironmentHost:
         """Turn a job into a call without arguments, or into the reply it has earned already."""
         if isinstance(job, Question):
             return self._question_call(job)
+        if isinstance(job, Restore):
+            return self._restore_call(job.state)
         op = job.op
         if op is _STEP:
             return self._step_call(job.payload, timeout)
@@ -212,8 +227,6 @@ class EnvironmentHost:
         if op is _SNAPSHOT:
             snapshot: _Call = self._env.snapshot
             return snapshot
-        if op is _RESTORE:
-            return self._restore_call(job.payload["state"])
         return ErrorReply(ErrorCode.UNKNOWN_TYPE, f"an environment does not handle {job.op}")
 
     def _step_call(self, payload: dict[str, Any], timeout: float | None) -> _Call | ErrorReply:
@@ -274,13 +287,15 @@ class EnvironmentHost:
         methods = self.definition.methods
         if isinstance(job, Question):
             return False
+        if isinstance(job, Restore):
+            return not inspect.iscoroutinefunction(self._env.restore)
         match job.op:
             case Op.STEP:
                 return not methods.step_is_async
             case Op.RESET:
                 return not methods.reset_is_async
-            case Op.SNAPSHOT | Op.RESTORE:
-                return not inspect.iscoroutinefunction(getattr(self._env, job.op))
+            case Op.SNAPSHOT:
+                return not inspect.iscoroutinefunction(self._env.snapshot)
         return False
 
     def _closer(self, env: Any) -> Callable[[], Any] | None:
@@ -295,6 +310,9 @@ class EnvironmentHost:
         if isinstance(job, Question):
             refuse_awaitable(job.method, result)
             return Answer(plain(result))
+        if isinstance(job, Restore):
+            refuse_awaitable("restore", result)
+            return RestoredReply()
         op = job.op
         if op is _STEP:
             return self._read_outcome(result, self.definition.methods.step)
@@ -306,9 +324,6 @@ class EnvironmentHost:
         if op is _SNAPSHOT:
             refuse_awaitable("snapshot", result)
             return Snapshot(pickle.dumps(result, pickle.HIGHEST_PROTOCOL) if self._pickles else result)
-        if op is _RESTORE:
-            refuse_awaitable("restore", result)
-            return RestoredReply()
         refuse_awaitable("handle_mcp", result)
         return McpReply(_as_dict("handle_mcp()", plain(result)))
 

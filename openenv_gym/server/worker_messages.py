@@ -5,7 +5,8 @@
     server -> worker                           worker -> server, or ["error", code, message, details]
     ["open", {import paths}, python_path]      ["opened"]
     ["request", op, payload, timeout]          ["outcome", ...], ["state", data], ["mcp", data],
-                                               ["snapshot", bytes] or ["restored"]
+                                               or ["snapshot", bytes]
+    ["restore", bytes, timeout]                ["restored"]
     ["question", method, arguments, timeout]   ["answer", value]
     ["close"]                                  (exits)
 
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from openenv_gym.server.host import Answer, HostReply, Job, Question, Snapshot
+from openenv_gym.server.host import Answer, HostReply, Job, Question, Restore, Snapshot
 from openenv_gym.wire.messages import (
     ErrorReply,
     McpReply,
@@ -36,6 +37,8 @@ def job_message(job: Job, timeout: float | None) -> Message:
     """Lay out a job."""
     if isinstance(job, Question):
         return ["question", job.method, job.arguments, timeout]
+    if isinstance(job, Restore):
+        return ["restore", job.state, timeout]
     return ["request", job.op.value, job.payload, timeout]
 
 
@@ -46,6 +49,8 @@ def read_job(message: Message) -> tuple[Job, float | None]:
             return Request(Op(op), payload), timeout
         case ["question", str() as method, dict() as arguments, timeout]:
             return Question(method, arguments), timeout
+        case ["restore", bytes() as state, timeout]:
+            return Restore(state), timeout
     raise FrameError(f"not a job: {str(message)[:200]}")
 
 
@@ -83,6 +88,8 @@ def read_reply(message: Any, job: Job | None = None) -> HostReply:
     reply = _read_any_reply(message)
     if isinstance(job, Question):
         fits: type | None = Answer
+    elif isinstance(job, Restore):
+        fits = RestoredReply
     else:
         fits = _REPLY_TYPES[job.op] if job is not None else None
     if isinstance(reply, ErrorReply) or (fits is not None and isinstance(reply, fits)):
@@ -96,7 +103,7 @@ _REPLY_TYPES = {
     Op.STATE: StateReply,
     Op.MCP: McpReply,
     Op.SNAPSHOT: Snapshot,
-    Op.RESTORE: RestoredReply,
+    Op.RESTORE: ErrorReply,
     Op.CLOSE: ErrorReply,
 }
 

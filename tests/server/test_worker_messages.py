@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from openenv_gym.server.host import Answer, HostReply, Job, Question, Snapshot
+from openenv_gym.server.host import Answer, HostReply, Job, Question, Restore, Snapshot
 from openenv_gym.server.worker_messages import job_message, read_job, read_reply, reply_message
 from openenv_gym.wire import pipe
 from openenv_gym.wire.messages import (
@@ -24,7 +24,8 @@ def through_the_pipe(message: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "job", [Request(Op.RESET, {"seed": 3}), Request(Op.STATE), Question("get_task", {"i": 1})]
+    "job",
+    [Request(Op.RESET, {"seed": 3}), Request(Op.STATE), Question("get_task", {"i": 1}), Restore(b"\x80")],
 )
 @pytest.mark.parametrize("timeout", [None, 2.5])
 def test_jobs(job: Job, timeout: float | None) -> None:
@@ -43,7 +44,7 @@ STEP, STATE, SNAPSHOT = Request(Op.STEP, {}), Request(Op.STATE), Request(Op.SNAP
         (Request(Op.MCP), McpReply({"id": 1})),
         (Question("list_splits"), Answer(["train"])),
         (SNAPSHOT, Snapshot(b"pickled")),
-        (Request(Op.RESTORE, {"state": b"pickled"}), RestoredReply()),
+        (Restore(b"pickled"), RestoredReply()),
         (STEP, ErrorReply("EXECUTION_ERROR", "it broke", {"type": "ValueError"})),
         (None, ErrorReply("FACTORY_ERROR", "it broke")),
     ],
@@ -62,6 +63,7 @@ def test_replies(job: Job | None, reply: HostReply) -> None:
         (None, Answer(1)),
         (SNAPSHOT, RestoredReply()),
         (STEP, Snapshot(b"")),
+        (Restore(b""), Outcome({})),
     ],
 )
 def test_a_reply_to_another_question_is_refused(job: Job | None, reply: HostReply) -> None:

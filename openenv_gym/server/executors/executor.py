@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from openenv_gym.errors import EnvironmentFailedError, NotSupportedError
 from openenv_gym.server.definition import EnvironmentDefinition
 from openenv_gym.server.executors.runaways import Runaways
-from openenv_gym.server.host import Answer, HostReply, Job, Question, Snapshot
+from openenv_gym.server.host import Answer, HostReply, Job, Question, Restore, Snapshot
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, Op, Reason, Reply, Request, RestoredReply
 
 CLOSE_TIMEOUT = 10.0  # seconds
@@ -95,7 +95,7 @@ class Executor(ABC):
 
     async def restore(self, state: Any, timeout: float | None = None) -> RestoredReply | ErrorReply:
         """Have the environment take on the state of a `snapshot`, of this executor or one like it."""
-        reply = await self._run(Request(Op.RESTORE, {"state": state}), timeout)
+        reply = await self._run(Restore(state), timeout)
         assert isinstance(reply, RestoredReply | ErrorReply)
         return reply
 

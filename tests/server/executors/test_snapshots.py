@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import pickle
 import weakref
 from typing import Any
 
@@ -74,6 +75,15 @@ async def test_a_state_is_taken_on_here_and_elsewhere(make: Make, env: type, exe
     assert isinstance(failed, ErrorReply)
     assert (failed.message, failed.ends_session) == ("LookupError: lost the dice", False)
     assert isinstance(await step(executor), Outcome)
+
+
+@pytest.mark.parametrize("execution", ["inline", "process"])
+async def test_a_client_s_own_state_gets_nowhere(make: Make, execution: str) -> None:
+    executor = make(Gambler, execution, **MODELS)
+    await executor.open()
+    reply = await executor.handle(Request(Op.RESTORE, {"state": pickle.dumps(1), "snapshot": "h"}), 30)
+    assert isinstance(reply, ErrorReply)
+    assert reply.code == "UNKNOWN_TYPE"
 
 
 @pytest.mark.parametrize("execution", ["thread", "process"])
