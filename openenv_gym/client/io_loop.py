@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import select
 import selectors
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -22,6 +23,8 @@ _Work = tuple[Callable[..., object], tuple[Any, ...]]
 
 # The selectors of other systems may miss what a visitor changes while they wait.
 _SELECTOR_NOTICES = hasattr(select, "epoll") or hasattr(select, "kqueue")
+
+_ALARMS = (signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF)
 
 
 class _Bed(selectors.DefaultSelector):
@@ -75,7 +78,7 @@ class IoLoop(asyncio.SelectorEventLoop):
         """
         bed = self._bed
         welcome = bed.asleep and not bed.lock.locked() and not self._arrivals
-        if not welcome or not _SELECTOR_NOTICES or self.get_debug():
+        if not welcome or not _SELECTOR_NOTICES or self.get_debug() or _awaits_alarm():
             self.enqueue(callback, *args)
             return
         own = asyncio._get_running_loop()
@@ -139,6 +142,17 @@ class IoLoop(asyncio.SelectorEventLoop):
         """Do what every loop does, and note it."""
         self._has_news = True
         return super().call_at(when, callback, *args, context=context)
+
+
+def _awaits_alarm() -> bool:
+    """Whether a timer's signal may raise an exception in this thread.
+
+    Transports let a ``KeyboardInterrupt`` or ``SystemExit`` pass that befalls them, but take any other
+    exception for a fault of the connection.
+    """
+    if threading.get_ident() != threading.main_thread().ident:
+        return False
+    return any(callable(signal.getsignal(alarm)) for alarm in _ALARMS)
 
 
 def _run_all(work: list[_Work]) -> None:

@@ -95,11 +95,8 @@ class Link:
         session = self._session
         if session is None or io is not self._io:
             session = self._make_session(io, self._start_server())
-        busy = self._take_turn(request)
-        try:
+        with self._turn(request):
             return io.call(partial(session.start, request, timeout), session.give_up)
-        finally:
-            busy.release()
 
     async def acall(self, request: Request, timeout: float | None) -> Any:
         """Make a call and await its reply; cancelling gives the session up."""
@@ -107,11 +104,8 @@ class Link:
         session = self._session
         if session is None or io is not self._io:
             session = self._make_session(io, await self._astart_server())
-        busy = self._take_turn(request)
-        try:
+        with self._turn(request):
             return await io.acall(partial(session.start, request, timeout), session.give_up)
-        finally:
-            busy.release()
 
     def connect(self) -> None:
         """Start the server if it is ours to start, and connect."""
@@ -161,10 +155,14 @@ class Link:
 
     # --- inside ----------------------------------------------------------------------------------------
 
-    def _take_turn(self, request: Request) -> threading.Lock:
-        """Refuse a second call on the caller's side: on the I/O thread the first may be over by then."""
+    def _turn(self, request: Request) -> threading.Lock:
+        """Refuse a second call on the caller's side: on the I/O thread the first may be over by then.
+
+        Returns:
+            What to hold during the call. An interrupt finds a lock's own ``with`` not begun or undone.
+        """
         busy = self._busy
-        if not busy.acquire(blocking=False):
+        if busy.locked():
             raise ConcurrentCallError(
                 f"{request.op}() was called while another call of this client is running; await each call, "
                 "or open one client a rollout"

@@ -24,7 +24,7 @@ from openenv_gym.client.inbox import Inbox, Result
 from openenv_gym.client.io_thread import io_thread
 from openenv_gym.client.lane import Lane
 from openenv_gym.client.scout import Scout
-from openenv_gym.errors import ClosedError, UsageError
+from openenv_gym.errors import ClosedError, OpenEnvGymError, UsageError
 from openenv_gym.providers.endpoint import Endpoint
 from openenv_gym.wire.messages import Reply, Request
 
@@ -189,14 +189,20 @@ class SessionPool:
             OpenEnvGymError: What `submit` raises, or what the call ended with.
         """
         self._require_usable()
-        self._inbox.claim([lane])
-        chosen = self._lanes[lane]
+        refused = False
         try:
+            try:
+                self._inbox.claim([lane])
+            except OpenEnvGymError:
+                refused = True
+                raise
+            chosen = self._lanes[lane]
             reply: Reply = self._io.call(partial(chosen.start, request, timeout), chosen.give_up)
         except asyncio.CancelledError:
             raise ClosedError("the session pool was closed meanwhile") from None
         finally:
-            self._inbox.release(lane)
+            if not refused:  # rather than once claimed: an interrupt may come between the two
+                self._inbox.release(lane)
         return reply
 
     def abandon(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -162,6 +163,28 @@ def test_a_loop_in_debug_mode_takes_no_visitors(loop: CountingLoop) -> None:
     loop.visit(lambda: seen.append(threading.current_thread()))
     on_the_loop(loop, lambda: None)
     assert seen != [threading.current_thread()]
+
+
+def test_who_awaits_an_alarm_does_not_visit(loop: CountingLoop) -> None:
+    def ring(*_: object) -> None:
+        raise TimeoutError
+
+    seen: list[threading.Thread] = []
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        fall_asleep(loop)
+        loop.visit(lambda: seen.append(threading.current_thread()))
+        on_the_loop(loop, lambda: None)
+        assert seen != [threading.current_thread()]
+        elsewhere = threading.Thread(
+            target=loop.visit, args=(lambda: seen.append(threading.current_thread()),)
+        )
+        fall_asleep(loop)
+        elsewhere.start()
+        elsewhere.join()
+        assert seen[1:] == [elsewhere], "signals are for the main thread"
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 # --- queues --------------------------------------------------------------------------------------------

@@ -155,6 +155,50 @@ async def _close(server: Any) -> None:
     await server.wait_closed()
 
 
+# --- interrupts ----------------------------------------------------------------------------------------
+
+INTERRUPTS = """
+    import os, signal, sys, threading, time
+    from openenv_gym.client.generic_client import GenericEnvClient
+    from openenv_gym.errors import SessionLostError
+
+    due = threading.Event()
+
+    def interrupt():
+        for tens in range(200):
+            due.wait()
+            due.clear()
+            time.sleep(tens * 1e-5)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def step(client, message):
+        assert client.step({"say": message}).observation["said"] == message
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with GenericEnvClient(sys.argv[1]).sync() as client, GenericEnvClient(sys.argv[1]).sync() as other:
+        client.reset()
+        other.reset()
+        for nth in range(200):
+            try:
+                due.set()
+                while True:
+                    step(client, f"{nth}")
+            except KeyboardInterrupt:
+                pass
+            try:
+                step(client, "again")
+            except SessionLostError:
+                client.reset()
+                step(client, "again")
+            step(other, "not concerned")
+    print("fine")
+"""
+
+
+def test_a_client_that_is_interrupted_at_any_moment_can_be_used_again(url: str) -> None:
+    assert run_script(INTERRUPTS, url) == "fine\n"
+
+
 # --- forks ---------------------------------------------------------------------------------------------
 
 FORK = """
