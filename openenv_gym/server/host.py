@@ -185,6 +185,7 @@ class EnvironmentHost:
             else:
                 result = call()
                 if inspect.isawaitable(result):
+                    del call  # thousands may wait here, and the collector looks at whatever they hold
                     result = await result
             return self._reply_to(job, result)
         except BaseException as error:

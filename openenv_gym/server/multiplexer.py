@@ -176,7 +176,7 @@ class Multiplexer:
         elif session.immediate:
             self._calls.append((session, request, effect.timeout))
         else:
-            self._table.start(session, request, effect.timeout, self._call_ended)
+            self._table.start(session, request, effect.timeout)
 
     async def _answer(self, session: Session, request: Request, timeout: float) -> None:
         """Run one of the calls that few make."""
@@ -185,14 +185,7 @@ class Multiplexer:
             reply = McpReply(await self._mcp.answer(request.payload, session, timeout))
         else:
             reply = await self._table.call(session, request, timeout)
-        self._call_ended(session, reply)
-
-    def _call_ended(self, session: Session, reply: Reply) -> None:
-        """Take a reply; those of many calls that end together share a turn."""
-        self._finished(session, reply)
-        if not self._turn_is_due:
-            self._turn_is_due = True
-            self._loop.call_soon(self._due_turn)
+        self.call_ended(session, reply)
 
     def _due_turn(self) -> None:
         self._turn_is_due = False
@@ -271,6 +264,13 @@ class Multiplexer:
             self._outside = outside
             self._machine.occupy(outside)
             self._turn()
+
+    def call_ended(self, session: Session, reply: Reply) -> None:
+        """See `TableObserver`; the answers to many calls that end together share a turn."""
+        self._finished(session, reply)
+        if not self._turn_is_due:
+            self._turn_is_due = True
+            self._loop.call_soon(self._due_turn)
 
     def drain_began(self) -> None:
         """See `TableObserver`."""

@@ -7,7 +7,6 @@ import hashlib
 import logging
 from collections.abc import Callable
 from enum import StrEnum
-from functools import partial
 
 from openenv_gym.errors import EnvironmentFailedError
 from openenv_gym.server.executors import Executor
@@ -80,6 +79,7 @@ class Session:
         self.snapshots = SnapshotShelf(max_snapshots)
         self._machine = ServerSession(lenient=lenient)
         self._clock = clock
+        self._started: tuple[Op, Callable[[Session, Reply], None]] | None = None
         self.opened = self.last_activity = clock()
 
     @property
@@ -184,10 +184,14 @@ class Session:
             done(self, refusal)
             return
         self.last_activity = self._clock()
-        self.executor.start(request, timeout, partial(self._finish, request.op, done))
+        self._started = request.op, done
+        self.executor.start(request, timeout, self._finish)
 
-    def _finish(self, op: Op, done: Callable[[Session, Reply], None], reply: HostReply | Exception) -> None:
+    def _finish(self, reply: HostReply | Exception) -> None:
+        """Report what came of the call that was started."""
+        assert self._started is not None
         assert not isinstance(reply, Answer | Snapshot)
+        (op, done), self._started = self._started, None
         if isinstance(reply, Exception):
             logger.error("session %s: the executor failed in %s", self.label, op, exc_info=reply)
             reply = _crashed(op, reply)

@@ -9,7 +9,6 @@ import secrets
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
 from openenv_gym.errors import EnvironmentFailedError
@@ -18,7 +17,7 @@ from openenv_gym.server.session import DETACHED_KINDS, SNAPSHOT_OPS, Session, Se
 from openenv_gym.server.settings import ServerSettings
 from openenv_gym.server.snapshots import Kept
 from openenv_gym.server.types import ServerCapacityStatus, SessionInfo
-from openenv_gym.wire.messages import ErrorCode, ErrorReply, Op, Reason, Reply, Request
+from openenv_gym.wire.messages import ErrorCode, ErrorReply, Reason, Reply, Request
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +40,9 @@ class TableObserver(Protocol):
 
     def occupancy_changed(self) -> None:
         """A slot was taken or freed."""
+
+    def call_ended(self, session: Session, reply: Reply) -> None:
+        """A call that was begun by `SessionTable.start` is answered, maybe before that returns."""
 
     def drain_began(self) -> None:
         """New sessions and calls are refused from now on."""
@@ -266,26 +268,24 @@ class SessionTable:
             self.close_soon(session, f"its last {request.op} ended it")
         return reply
 
-    def start(
-        self, session: Session, request: Request, timeout: float, done: Callable[[Session, Reply], None]
-    ) -> None:
-        """Do the same as `call` without making the caller a coroutine; ``done`` gets session and reply."""
-        if self.draining:
-            done(session, _draining())
-            return
+    def start(self, session: Session, request: Request, timeout: float) -> None:
+        """Do the same as `call` for the observer, whose ``call_ended`` gets the reply."""
         self._running += 1
         self._quiet.clear()
-        session.start(
-            request, min(timeout, self._settings.step_timeout), partial(self._ended, request.op, done)
-        )
+        if self.draining:
+            self._ended(session, _draining())
+        else:
+            limit = self._settings.step_timeout
+            session.start(request, timeout if timeout < limit else limit, self._ended)
 
-    def _ended(self, op: Op, done: Callable[[Session, Reply], None], session: Session, reply: Reply) -> None:
+    def _ended(self, session: Session, reply: Reply) -> None:
         self._running -= 1
         if not self._running:
             self._quiet.set()
         if session.ended:
-            self.close_soon(session, f"its last {op} ended it")
-        done(session, reply)
+            self.close_soon(session, "its last call ended it")
+        assert self.observer is not None
+        self.observer.call_ended(session, reply)
 
     def call_now(self, session: Session, request: Request, timeout: float) -> Reply:
         """Do the same as `call` at once, on a session whose calls are `immediate`."""

@@ -96,6 +96,25 @@ async def refused(awaitable: Any) -> ErrorReply:
     return caught.value.reply
 
 
+class Observer:
+    """Keeps the replies to calls that were started."""
+
+    def __init__(self) -> None:
+        self.replies: dict[Session, Reply] = {}
+
+    def occupancy_changed(self) -> None:
+        pass
+
+    def call_ended(self, session: Session, reply: Reply) -> None:
+        self.replies[session] = reply
+
+    def drain_began(self) -> None:
+        pass
+
+    def drain_ends(self) -> None:
+        pass
+
+
 Ask = Callable[..., Any]
 
 
@@ -107,10 +126,11 @@ def ask(request: pytest.FixtureRequest) -> Ask:
         return await table.call(session, call, timeout)
 
     async def reported(table: Table, session: Session, call: Request, timeout: float | None = None) -> Reply:
-        future = asyncio.get_running_loop().create_future()
-        limit = 1e6 if timeout is None else timeout
-        table.start(session, call, limit, lambda _, reply: future.set_result(reply))
-        return await future
+        observer = table.observer = table.observer or Observer()
+        table.start(session, call, 1e6 if timeout is None else timeout)
+        while session not in observer.replies:  # noqa: ASYNC110 - no time passes
+            await asyncio.sleep(0)
+        return observer.replies.pop(session)
 
     return awaited if request.param == "awaited" else reported
 

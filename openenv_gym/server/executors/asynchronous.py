@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -23,8 +23,8 @@ from openenv_gym.wire.messages import ErrorReply
 
 logger = logging.getLogger(__name__)
 
-_Entry = tuple[Callable[[], Awaitable[Any]], Callable[[Any], None]]
-"""What to await, and who gets the result."""
+_Entry = tuple[Job | None, float | None, Callable[[Any], None]]
+"""A job, or none for making the environment; the seconds it may take; who gets what comes of it."""
 
 
 class TaskLane(Lane):
@@ -51,11 +51,11 @@ class TaskLane(Lane):
 
     def open(self, done: Callable[[ErrorReply | None], None]) -> None:
         """See `Lane.open`."""
-        self._there(self._put, (self._host.open_async, done))
+        self._there(self._put, (None, None, done))
 
     def handle(self, job: Job, timeout: float | None, done: Callable[[HostReply], None]) -> None:
         """See `Lane.handle`."""
-        self._there(self._put, (partial(self._host.handle_async, job, timeout), done))
+        self._there(self._put, (job, timeout, done))
 
     def stop(self) -> None:
         """See `Lane.stop`."""
@@ -93,6 +93,7 @@ class TaskLane(Lane):
 
     async def _work(self) -> None:
         """Run jobs until told to stop, by a job that is none or by cancellation."""
+        host = self._host
         try:
             while True:
                 while not self._entries:
@@ -101,9 +102,10 @@ class TaskLane(Lane):
                 entry = self._entries.pop(0)
                 if entry is None:
                     break
-                function, done = entry
-                self._deliver(done, await function())
-                del entry, function, done  # keep nothing alive while waiting for the next one
+                job, timeout, done = entry
+                reply = await (host.open_async() if job is None else host.handle_async(job, timeout))
+                self._deliver(done, reply)
+                del entry, job, done, reply  # keep nothing alive while waiting for the next one
         except asyncio.CancelledError:
             logger.warning("%s: the running call was cancelled", self.label)
         while self._task is not None and self._task.uncancel():
