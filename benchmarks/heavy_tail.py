@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 
 import numpy as np
@@ -24,3 +25,25 @@ class StepTimes:
     def draw(self) -> float:
         """Return the next step's time in seconds."""
         return float(self._rng.lognormal(math.log(MEDIAN), SIGMA))
+
+
+def share_at_no_cost(lanes: int, min_envs: int, seconds: float = 20.0) -> float:
+    """Simulate a partial receive in which nothing takes time but the steps themselves.
+
+    Returns:
+        The share of their time in which lanes work: less than 1, because who is ready waits for others.
+    """
+    times = StepTimes(0)
+    begun = [0.0] * lanes  # when each lane's running step was sent
+    running = [(times.draw(), lane) for lane in range(lanes)]
+    heapq.heapify(running)
+    now = worked = lived = 0.0
+    while now < seconds:
+        ready = [heapq.heappop(running) for _ in range(min_envs)]
+        now = ready[-1][0]
+        for ended, lane in ready:
+            worked += ended - begun[lane]
+            lived += now - begun[lane]
+            begun[lane] = now
+            heapq.heappush(running, (now + times.draw(), lane))
+    return worked / lived
