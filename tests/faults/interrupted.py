@@ -1,6 +1,6 @@
 """A program that is interrupted by Ctrl-C (SIGINT) again and again while it steps, and goes on after a reset.
 
-Run as ``python -m tests.faults.interrupted FACE URL TIMES SEED``: a test's own process would not survive a
+Run as ``python -m tests.faults.interrupted URL TIMES SEED``: a test's own process would not survive a
 stray signal.
 """
 
@@ -92,8 +92,8 @@ def client(url: str, times: int, rng: random.Random) -> None:
             assert other.step({"token": 1}).observation["calls"] == calls
 
 
-FACES = {"lockstep": lockstep, "partial": partial, "alone": alone, "client": client}
-
 if __name__ == "__main__":
-    face, url, times, seed = sys.argv[1:]
-    FACES[face](url, int(times), random.Random(int(seed)))
+    url, times, seed = sys.argv[1:]
+    for face in (lockstep, partial, alone, client):
+        print(face.__name__, flush=True)
+        face(url, int(times), random.Random(int(seed)))

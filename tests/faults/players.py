@@ -132,7 +132,11 @@ def clients(base_url: str, transcripts: list[Transcript], seed: int, stop: Stop)
 
     async def play() -> None:
         first = GenericEnvClient(
-            base_url, message_timeout_s=STEP_TIMEOUT, outage_timeout_s=OUTAGE_TIMEOUT, connect_timeout_s=30.0
+            base_url,
+            message_timeout_s=STEP_TIMEOUT,
+            outage_timeout_s=OUTAGE_TIMEOUT,
+            connect_timeout_s=30.0,
+            headers={"X-Player": transcripts[0].name},  # clients that connect alike would share a connection
         )
         await _insist(first.connect)
         async with first:

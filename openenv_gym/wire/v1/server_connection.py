@@ -18,6 +18,7 @@ from openenv_gym.wire.v1.frame_writer import FrameLimits, FrameWriter
 from openenv_gym.wire.v1.hosted_session import HostedSession
 
 _MANY_NOTICES = 1024
+_MUCH_HEARD = 4 * 2**20  # bytes: notices may echo what they answer
 _OPENED = Kind.OPENED.value  # an enum's members are slow to look up
 
 
@@ -42,11 +43,16 @@ class ServerConnection:
         self._limits = limits
         self._answers: OrderedDict[HostedSession, None] = OrderedDict()  # each once, first come first sent
         self._notices: deque[Entry] = deque()
+        self._heard = 0  # bytes, since no notice waited
 
     @property
     def is_clogged(self) -> bool:
         """Whether its client should read before it is read from again."""
-        return len(self._notices) >= _MANY_NOTICES
+        return len(self._notices) >= _MANY_NOTICES or self._heard >= _MUCH_HEARD
+
+    def hear(self, length: int) -> None:
+        """Count a frame that has been taken in."""
+        self._heard = self._heard + length if self._notices else 0
 
     def answer(self, session: HostedSession) -> None:
         """Send a session's last answer, again if need be."""
@@ -73,6 +79,8 @@ class ServerConnection:
             has_room = writer.add(self._encode_answer(session, free))
         while has_room and self._notices:
             has_room = writer.add(self._encode_notice(self._notices.popleft()))
+        if not self._notices:
+            self._heard = 0
         return writer.frame()
 
     def _encode_answer(self, session: HostedSession, free: int) -> bytes:

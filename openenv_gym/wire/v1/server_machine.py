@@ -92,6 +92,7 @@ class ServerMachine:
             raise FrameError(f"a frame of {len(entries)} entries; the limit is {self.terms.max_entries}")
         for entry in entries:
             self._take(now, connection, entry)
+        connection.hear(len(frame))
 
     def accepts(self, number: int) -> bool:
         """Whether to go on reading from a connection; if not, send what waits for it first."""

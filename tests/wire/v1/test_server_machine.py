@@ -262,6 +262,22 @@ def test_nobody_reads_from_a_client_that_does_not_read() -> None:
     assert server.machine.accepts(number)
 
 
+def test_nobody_reads_what_a_client_that_does_not_read_wants_echoed() -> None:
+    server = Server()
+    number = server.connect()
+    said = 0
+    while server.machine.accepts(number):
+        server.say(number, ("", 0, "ping", "x" * 2**20))
+        said += 1
+    assert said < 10
+    assert len(server.read(number)) == said
+    assert server.machine.accepts(number)
+    for _ in range(20):
+        server.say(number, ("", 0, "ping", "x" * 2**20))
+        server.read(number)
+        assert server.machine.accepts(number)
+
+
 @pytest.mark.parametrize("session", ["short", "x" * 129])
 def test_session_ids_have_a_length(session: str) -> None:
     server = Server()
