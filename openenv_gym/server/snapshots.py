@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,9 +32,11 @@ class SnapshotShelf:
         limit: How many.
     """
 
+    __slots__ = ("_kept", "_limit")  # every session has one, and few ever use it
+
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._kept: dict[str, Kept] = {}  # the one used last comes last
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -45,15 +46,14 @@ class SnapshotShelf:
         handle = secrets.token_urlsafe(18)
         self._kept[handle] = kept
         while len(self._kept) > self._limit or self._bytes() > _MAX_BYTES:
-            self._kept.popitem(last=False)
+            del self._kept[next(iter(self._kept))]
         return handle
 
     def find(self, handle: object) -> Kept | None:
         """Find a snapshot; ``None`` when there is none of that handle, or no longer."""
-        kept = self._kept.get(handle) if isinstance(handle, str) else None
-        if kept is not None:
-            assert isinstance(handle, str)
-            self._kept.move_to_end(handle)
+        if not isinstance(handle, str) or handle not in self._kept:
+            return None
+        kept = self._kept[handle] = self._kept.pop(handle)
         return kept
 
     def clear(self) -> None:
