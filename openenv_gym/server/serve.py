@@ -22,7 +22,7 @@ from websockets.exceptions import InvalidState
 
 from openenv_gym.errors import UsageError
 from openenv_gym.server.allocator import keep_freed_memory
-from openenv_gym.server.garbage_collector import spare_what_lives_long
+from openenv_gym.server.garbage_collector import garbage_collector
 from openenv_gym.server.listeners import listen, listen_beside, tune
 from openenv_gym.server.options import add_arguments
 from openenv_gym.server.sessions import SessionTable
@@ -71,7 +71,7 @@ def _serve_on(
 ) -> bool:
     """Serve until told to stop; see `serve`."""
     keep_freed_memory()
-    spare_what_lives_long()
+    garbage_collector.spare_what_lives_long()
     tune(listener)
     config = uvicorn.Config(
         app,

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from openenv_gym.errors import EnvironmentFailedError
 from openenv_gym.server.executors import Executor
+from openenv_gym.server.garbage_collector import garbage_collector
 from openenv_gym.server.session import DETACHED_KINDS, SNAPSHOT_OPS, Session, SessionKind
 from openenv_gym.server.settings import ServerSettings
 from openenv_gym.server.snapshots import Kept
@@ -320,6 +321,7 @@ class SessionTable:
             del self._sessions[session.id]
             self._active_over[session.kind] -= 1
             self._tell_occupancy()
+        garbage_collector.session_closed(self.active)
         logger.info("session %s closed: %s, %d of %d", session.label, why, self.active, self.capacity)
 
     def expire_idle(self) -> list[asyncio.Task[None]]:
