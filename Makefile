@@ -50,6 +50,9 @@ bench-long: .venv/.ready .venv-interop/.ready
 	.venv-interop/bin/python benchmarks/latency.py --rounds 9 --seconds 1
 	.venv-interop/bin/python benchmarks/pixels.py --rounds 5 --seconds 2
 	.venv-interop/bin/python benchmarks/sleepers.py --long
+	.venv-interop/bin/python benchmarks/partial_receive.py
+	.venv-interop/bin/python benchmarks/reconnect.py
+	.venv-interop/bin/python benchmarks/memory.py
 	.venv/bin/python benchmarks/workers.py
 	.venv/bin/python benchmarks/import_cost.py
 	.venv/bin/python benchmarks/git_reset.py
