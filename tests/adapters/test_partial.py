@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import numpy as np
 import pytest
@@ -165,3 +166,19 @@ async def test_asyncio_rollouts_do_not_block_the_loop(corridor: LiveServer, dial
     finally:
         ticker.cancel()
         await asyncio.to_thread(envs.close)
+
+
+async def test_a_reset_makes_a_cancelled_step_good(corridor: LiveServer, dialect: Dialect) -> None:
+    with RemoteVectorEnv(corridor.base_url, dialect=dialect, num_envs=3) as envs:
+        first, _ = await envs.aio.reset(seed=1, options={"length": 90})
+        stepped = await envs.aio.step([STAY] * 3)
+        for turns in range(4):
+            cancelled = asyncio.create_task(envs.aio.step([STAY] * 3))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            cancelled.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await cancelled
+            again, _ = await envs.aio.reset(seed=1, options={"length": 90})
+            assert data_equivalence(first, again)
+            assert data_equivalence(stepped, await envs.aio.step([STAY] * 3))

@@ -466,3 +466,33 @@ async def test_what_an_interrupt_left_half_done_is_sent_again() -> None:
 
 def _interrupted(message: str | bytes) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("trouble", ["stall", "silence", "outage", "cut-and-stall", "hang"])
+@virtual_time
+async def test_no_call_outlives_its_time_by_much(trouble: str) -> None:
+    server = MachineServer()
+    dial, (session, other) = sessions_at(server, 2, outage_timeout=1e6)
+    await session.call(RESET, 5.0)
+    await other.call(RESET, 5.0)
+    if trouble == "silence":
+        server.silence()
+    if trouble in ("outage", "silence"):
+        del dial.servers["a"]
+    if trouble in ("stall", "cut-and-stall"):
+        server.stalled = True
+    if trouble in ("outage", "cut-and-stall"):
+        await server.cut()
+    began = now()
+    action = {"do": "hang"} if trouble == "hang" else {"say": "x"}
+    quick, slow = (
+        asyncio.create_task(one.call(step(**action), timeout))
+        for one, timeout in ((session, 0.5), (other, 50.0))
+    )
+    with pytest.raises(StepTimeoutError):
+        await quick
+    assert now() - began <= 2.0
+    with pytest.raises(StepTimeoutError):
+        await slow
+    assert now() - began <= 60.0
+    await close_all([session, other])
