@@ -30,6 +30,8 @@ from echo_servers import EchoServers, echo_servers
 from measuring import alternate, describe, machine, parser, ratios, spread, table, write_json
 from server_process import ServerProcess
 
+from openenv_gym.providers.endpoint import Endpoint
+
 OURS = "RemoteVectorEnv, our server"
 OURS_OPENENV = "the same in OpenEnv's dialect"
 UPSTREAM = "OpenEnv's clients, OpenEnv's server"
@@ -52,6 +54,9 @@ COMPARISONS = [
 ]
 
 MOST_LOCAL = 256  # sessions of AsyncVectorEnv, each of which is a process
+MOST_MIXED = (
+    256  # sessions of the pairings and the dialect, each of which is a connection; beyond, only the curve
+)
 
 
 class Sample(NamedTuple):
@@ -98,16 +103,19 @@ def open_contenders(
     stack: ExitStack, servers: EchoServers, sessions: int, seconds: float
 ) -> dict[str, Callable[[], Sample]]:
     """Open each contender's sessions; returns how each is measured."""
-    ways = {
+    ways: dict[str, tuple[Callable[..., Any], Endpoint]] = {
         OURS: (remote_vector_env, servers.ours),
-        OURS_OPENENV: (partial(remote_vector_env, dialect="openenv"), servers.ours),
         UPSTREAM: (upstream_clients, servers.upstream),
-        CROSS_CLIENT: (remote_vector_env, servers.upstream),
-        CROSS_CLIENTS: (our_clients, servers.upstream),
-        CROSS_SERVER: (upstream_clients, servers.ours),
         LIMIT: (loop_limit, servers.limit),
         BARE: (bare_sockets, servers.bare),
     }
+    if sessions <= MOST_MIXED:
+        ways |= {
+            OURS_OPENENV: (partial(remote_vector_env, dialect="openenv"), servers.ours),
+            CROSS_CLIENT: (remote_vector_env, servers.upstream),
+            CROSS_CLIENTS: (our_clients, servers.upstream),
+            CROSS_SERVER: (upstream_clients, servers.ours),
+        }
     return {
         name: partial(sample, stack.enter_context(way(server, sessions)), seconds, ServerProcess(server))
         for name, (way, server) in ways.items()
