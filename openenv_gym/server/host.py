@@ -12,22 +12,21 @@ import inspect
 import logging
 import pickle
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from openenv_gym.errors import EnvError, InvalidActionError, NotResetError
+from openenv_gym.server import failures
 from openenv_gym.server.definition import EnvironmentDefinition
+from openenv_gym.server.jobs import QUESTIONS, Answer, HostReply, Job, Question, Restore, Snapshot
 from openenv_gym.server.outcomes import refuse_awaitable
-from openenv_gym.server.plain import dump_model, plain
+from openenv_gym.server.plain import dump_model, plain, plain_dict
 from openenv_gym.wire.messages import (
     ErrorCode,
     ErrorReply,
     McpReply,
     Op,
     Outcome,
-    Reason,
     Reply,
     Request,
     RestoredReply,
@@ -36,63 +35,12 @@ from openenv_gym.wire.messages import (
 
 logger = logging.getLogger(__name__)
 
-QUESTIONS = frozenset(
-    {
-        "get_metadata",
-        "list_splits",
-        "list_tasks",
-        "num_tasks",
-        "get_task",
-        "get_task_range",
-        "render_web",
-        "web_actions",
-    }
-)
-"""The environment's methods that describe and change nothing, so that anybody may ask for them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A call of one of `QUESTIONS`, with keyword arguments."""
-
-    method: str
-    arguments: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a `Question`'s method returned, as plain values."""
-
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What ``snapshot()`` returned; from a host with ``pickles``, as bytes."""
-
-    state: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Restore:
-    """Take on a state. Not a request: a client names a snapshot, and never hands one in.
-
-    Attributes:
-        state: Of a `Snapshot`.
-    """
-
-    method: ClassVar[str] = "restore"
-
-    state: Any
-
-
-Job = Request | Question | Restore
-HostReply = Reply | Answer | Snapshot
 _RESET, _STEP, _STATE, _MCP = Op.RESET, Op.STEP, Op.STATE, Op.MCP  # an enum's members are slow to look up
 _SNAPSHOT = Op.SNAPSHOT
 Offload = Callable[[Callable[[], Any]], Awaitable[Any]]
 _Call = Callable[[], Any]
 _READY = (ErrorReply, McpReply)
+_BAD_ACTION = "the action does not fit its schema"
 
 
 class EnvironmentHost:
@@ -123,7 +71,7 @@ class EnvironmentHost:
         try:
             self._env = self.definition.factory()
         except BaseException as error:  # noqa: BLE001 - logged there
-            return self._not_made(error)
+            return failures.not_made(self.definition.name, error)
         return None
 
     def handle(self, job: Job, timeout: float | None = None) -> HostReply:
@@ -144,14 +92,14 @@ class EnvironmentHost:
                 result = asyncio.run(result)  # a synchronous environment's task methods may be asynchronous
             return self._reply_to(job, result)
         except BaseException as error:  # noqa: BLE001 - logged there
-            return self._failed(job, error)
+            return failures.failed(self.definition.name, job, error)
 
     def _step(self, payload: dict[str, Any], timeout: float | None) -> Reply:
         """Do what `_step_call` and `_reply_to` do together, without a call object between them."""
         try:
             action = self._validate_action(payload)
         except ValidationError as error:
-            return _misfit(error)
+            return failures.misfit(_BAD_ACTION, error)
         methods = self.definition.methods
         step = getattr(self._env, methods.step)
         observation = step(action, timeout_s=timeout) if methods.step_takes_timeout else step(action)
@@ -191,7 +139,7 @@ class EnvironmentHost:
         except BaseException as error:
             if _is_cancellation(error):
                 raise
-            return self._failed(job, error)
+            return failures.failed(self.definition.name, job, error)
 
     async def close_async(self) -> None:
         """Close the environment; what it raises is logged."""
@@ -234,7 +182,7 @@ class EnvironmentHost:
         try:
             action = self._validate_action(payload)
         except ValidationError as error:
-            return _misfit(error)
+            return failures.misfit(_BAD_ACTION, error)
         methods = self.definition.methods
         step = getattr(self._env, methods.step)
         if methods.step_takes_timeout:
@@ -244,17 +192,11 @@ class EnvironmentHost:
     def _reset_call(self, payload: dict[str, Any]) -> _Call | ErrorReply:
         options = self.definition.methods.reset_options
         if unknown := options.unknown(payload):
-            accepted = ", ".join(("seed", "episode_id", *options.names))
-            errors = [{"type": "extra_forbidden", "loc": [name], "msg": "unknown option"} for name in unknown]
-            return ErrorReply(
-                ErrorCode.VALIDATION_ERROR,
-                f"reset() does not take {', '.join(unknown)}; its options are {accepted}",
-                {"errors": errors},
-            )
+            return failures.unknown_options(unknown, ("seed", "episode_id", *options.names))
         try:
             valid = options.adapter.validate_python(payload)
         except ValidationError as error:
-            return _invalid("the reset options do not fit", error)
+            return failures.misfit("the reset options do not fit", error)
         if not options.seed:
             valid.pop("seed", None)
         if not options.episode_id:
@@ -326,28 +268,7 @@ class EnvironmentHost:
             refuse_awaitable("snapshot", result)
             return Snapshot(pickle.dumps(result, pickle.HIGHEST_PROTOCOL) if self._pickles else result)
         refuse_awaitable("handle_mcp", result)
-        return McpReply(_as_dict("handle_mcp()", plain(result)))
-
-    # --- failures -> error replies
-
-    def _not_made(self, error: BaseException) -> ErrorReply:
-        name = self.definition.name
-        logger.error("%s could not be made", name, exc_info=error)
-        details = {"type": type(error).__name__, "factory_name": name}
-        return ErrorReply(ErrorCode.FACTORY_ERROR, f"{name} could not be made: {_text(error)}", details)
-
-    def _failed(self, job: Job, error: BaseException) -> ErrorReply:
-        match error:
-            case NotResetError():
-                return ErrorReply(ErrorCode.SESSION_ERROR, str(error), {"reason": Reason.NOT_RESET.value})
-            case InvalidActionError():
-                details = {"errors": [], **_details(error)}
-                return ErrorReply(ErrorCode.VALIDATION_ERROR, str(error), details)
-            case EnvError():
-                return ErrorReply(error.code, _text(error), {"type": type(error).__name__})
-        what = job.op if isinstance(job, Request) else job.method
-        logger.error("%s: %s() raised", self.definition.name, what, exc_info=error)
-        return ErrorReply(ErrorCode.EXECUTION_ERROR, _text(error), {"type": type(error).__name__})
+        return McpReply(plain_dict(result, "handle_mcp()"))
 
 
 def _is_cancellation(error: BaseException) -> bool:
@@ -355,45 +276,6 @@ def _is_cancellation(error: BaseException) -> bool:
     task = asyncio.current_task()
     cancelled = isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
     return cancelled or isinstance(error, GeneratorExit)
-
-
-def _text(error: BaseException) -> str:
-    """Say what was raised, bounded: some exceptions carry whole documents."""
-    try:
-        message = str(error)
-    except Exception:
-        logger.exception("str() of a %s failed", type(error).__name__)
-        message = "(its message cannot be shown)"
-    if len(message) > 10_000:
-        message = f"{message[:10_000]}... ({len(message)} characters)"
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__
-
-
-def _details(error: EnvError) -> dict[str, Any]:
-    try:
-        return _as_dict("details", plain(error.details))
-    except TypeError:
-        logger.exception("the details of a %s cannot be sent", type(error).__name__)
-        return {}
-
-
-def _misfit(error: ValidationError) -> ErrorReply:
-    return _invalid("the action does not fit its schema", error)
-
-
-def _invalid(message: str, error: ValidationError) -> ErrorReply:
-    errors = []
-    for found in error.errors(include_url=False, include_context=False):
-        entry: dict[str, Any] = {"type": found["type"], "loc": list(found["loc"]), "msg": found["msg"]}
-        given = found["input"]
-        if (
-            given is None
-            or isinstance(given, bool | int | float)
-            or (isinstance(given, str) and len(given) <= 200)
-        ):
-            entry["input"] = given  # anything larger would send the client's own action back to it
-        errors.append(entry)
-    return ErrorReply(ErrorCode.VALIDATION_ERROR, message, {"errors": errors})
 
 
 def _with_dropped(outcome: Outcome, dropped: list[str]) -> Outcome:
@@ -407,10 +289,4 @@ def _state_values(state: Any) -> dict[str, Any]:
     refuse_awaitable("state", state)
     if isinstance(state, BaseModel):
         return dump_model(state)
-    return _as_dict("state", plain(state))
-
-
-def _as_dict(what: str, values: Any) -> dict[str, Any]:
-    if not isinstance(values, dict):
-        raise TypeError(f"{what} is a {type(values).__name__}, not a model or a dict")
-    return values
+    return plain_dict(state, "state")

@@ -47,6 +47,22 @@ def plain(value: Any) -> Any:
     return _plain_other(value)
 
 
+def plain_dict(value: Any, what: str) -> dict[str, Any]:
+    """Copy a dict, or a model, into plain values.
+
+    Args:
+        value: What to copy.
+        what: Its name, for the message.
+
+    Raises:
+        TypeError: It is something else, or a part of it has no plain form.
+    """
+    values = plain(value)
+    if not isinstance(values, dict):
+        raise TypeError(f"{what} is a {type(values).__name__}, not a model or a dict")
+    return values
+
+
 def dump_model(model: BaseModel) -> dict[str, Any]:
     """Dump a model's fields by their names into plain values.
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from openenv_gym.errors import EnvironmentFailedError
 from openenv_gym.server.executors import Executor
-from openenv_gym.server.host import Answer, HostReply, Snapshot
+from openenv_gym.server.jobs import Answer, HostReply, Snapshot
 from openenv_gym.server.snapshots import Kept, SnapshotShelf
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, Op, Reason, Reply, Request, SnapshotReply
 from openenv_gym.wire.server_session import ServerSession, Stage

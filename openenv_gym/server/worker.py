@@ -13,7 +13,8 @@ import sys
 from typing import Any
 
 from openenv_gym.server.definition import EnvironmentDefinition, Execution, ImportPaths
-from openenv_gym.server.host import EnvironmentHost, HostReply
+from openenv_gym.server.host import EnvironmentHost
+from openenv_gym.server.jobs import HostReply
 from openenv_gym.server.lifeline import die_with_owner
 from openenv_gym.server.worker_messages import Message, read_job, reply_message
 from openenv_gym.wire import pipe

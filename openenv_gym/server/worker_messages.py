@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from openenv_gym.server.host import Answer, HostReply, Job, Question, Restore, Snapshot
+from openenv_gym.server.jobs import Answer, HostReply, Job, Question, Restore, Snapshot
 from openenv_gym.wire.messages import (
     ErrorReply,
     McpReply,

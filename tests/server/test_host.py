@@ -14,7 +14,8 @@ from pydantic import BaseModel, field_validator
 from openenv_gym.errors import InvalidActionError
 from openenv_gym.models import Action, Observation
 from openenv_gym.server.definition import define
-from openenv_gym.server.host import Answer, EnvironmentHost, Question
+from openenv_gym.server.host import EnvironmentHost
+from openenv_gym.server.jobs import Answer, Question
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, McpReply, Op, Outcome, Request, StateReply
 from tests.server import battery
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from openenv_gym.server.host import Answer, HostReply, Job, Question, Restore, Snapshot
+from openenv_gym.server.jobs import Answer, HostReply, Job, Question, Restore, Snapshot
 from openenv_gym.server.worker_messages import job_message, read_job, read_reply, reply_message
 from openenv_gym.wire import pipe
 from openenv_gym.wire.messages import (

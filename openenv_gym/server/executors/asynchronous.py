@@ -18,7 +18,8 @@ from openenv_gym.server.executors.lane import Lane, LaneExecutor
 from openenv_gym.server.executors.loop_thread import environment_loop
 from openenv_gym.server.executors.mailbox import mailbox_of
 from openenv_gym.server.executors.runaways import Runaways
-from openenv_gym.server.host import EnvironmentHost, HostReply, Job
+from openenv_gym.server.host import EnvironmentHost
+from openenv_gym.server.jobs import HostReply, Job
 from openenv_gym.wire.messages import ErrorReply
 
 logger = logging.getLogger(__name__)

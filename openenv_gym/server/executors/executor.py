@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from openenv_gym.errors import EnvironmentFailedError, NotSupportedError
 from openenv_gym.server.definition import EnvironmentDefinition
 from openenv_gym.server.executors.runaways import Runaways
-from openenv_gym.server.host import Answer, HostReply, Job, Question, Restore, Snapshot
+from openenv_gym.server.jobs import Answer, HostReply, Job, Question, Restore, Snapshot
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, Op, Reason, Reply, Request, RestoredReply
 
 CLOSE_TIMEOUT = 10.0  # seconds

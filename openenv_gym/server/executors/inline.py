@@ -9,7 +9,8 @@ from typing import cast
 from openenv_gym.server.definition import EnvironmentDefinition
 from openenv_gym.server.executors.executor import CLOSE_TIMEOUT, Done, Executor, describe, refuse_closed
 from openenv_gym.server.executors.runaways import Runaways
-from openenv_gym.server.host import EnvironmentHost, HostReply, Job
+from openenv_gym.server.host import EnvironmentHost
+from openenv_gym.server.jobs import HostReply, Job
 from openenv_gym.wire.messages import ErrorReply, Reply, Request
 
 logger = logging.getLogger(__name__)

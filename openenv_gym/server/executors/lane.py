@@ -22,7 +22,7 @@ from openenv_gym.server.executors.executor import (
 )
 from openenv_gym.server.executors.mailbox import mailbox_of
 from openenv_gym.server.executors.runaways import Runaways
-from openenv_gym.server.host import HostReply, Job
+from openenv_gym.server.jobs import HostReply, Job
 from openenv_gym.wire.messages import ErrorReply
 
 logger = logging.getLogger(__name__)

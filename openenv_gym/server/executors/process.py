@@ -21,7 +21,7 @@ from openenv_gym.server.executors.executor import (
 )
 from openenv_gym.server.executors.runaways import Runaways
 from openenv_gym.server.executors.worker_process import WorkerGoneError, WorkerProcess
-from openenv_gym.server.host import HostReply, Job
+from openenv_gym.server.jobs import HostReply, Job
 from openenv_gym.server.worker_messages import job_message, read_reply
 from openenv_gym.wire import pipe
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, Reason

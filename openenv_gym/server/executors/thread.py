@@ -8,7 +8,8 @@ from functools import partial
 from openenv_gym.server.executors.job_thread import JobThread
 from openenv_gym.server.executors.lane import Lane, LaneExecutor
 from openenv_gym.server.executors.runaways import Runaways
-from openenv_gym.server.host import EnvironmentHost, HostReply, Job
+from openenv_gym.server.host import EnvironmentHost
+from openenv_gym.server.jobs import HostReply, Job
 from openenv_gym.wire.messages import ErrorReply
 
 

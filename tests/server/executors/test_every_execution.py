@@ -14,7 +14,7 @@ import pytest
 
 from openenv_gym.errors import EnvironmentFailedError, NotSupportedError
 from openenv_gym.server.executors import Executor, Runaways
-from openenv_gym.server.host import Answer, Question
+from openenv_gym.server.jobs import Answer, Question
 from openenv_gym.wire.messages import (
     ErrorCode,
     ErrorReply,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from openenv_gym.server.host import Snapshot
+from openenv_gym.server.jobs import Snapshot
 from openenv_gym.wire.messages import ErrorReply, Op, Outcome, Request, RestoredReply
 from tests.server.executors.conftest import Make
 from tests.server.sample_environments import AsyncGambler, Gambler, Heard, Say
