@@ -30,7 +30,7 @@ from openenv_gym.wire.v1.entries import Greeting
 
 _GOODBYE_TIMEOUT = 3.0  # seconds a server may take to close an environment before we stop waiting
 _OPEN_TIMEOUT = 300.0  # seconds, for an open without a limit of its own
-_MOST_BROKEN = 4  # connections in a row that end in nonsense, before whatever makes it is there to stay
+_MOST_BROKEN = 10  # connections in a row that end in nonsense, before whatever makes it is there to stay
 _CLOSE_TOO_BIG = 1009
 _CLOSE_RESTART = 1012  # what a server that stops closes with
 _CLOSES_FOR_GOOD = frozenset((1003, 1008, 1009, 1010))  # what was said, would be said again
