@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from starlette.types import Message, Receive, Send
 
 from openenv_gym.server.mcp import McpService
+from openenv_gym.server.refusals import SessionRefused
 from openenv_gym.server.session import Session, SessionKind
-from openenv_gym.server.sessions import SessionRefused, SessionTable
+from openenv_gym.server.sessions import SessionTable
 from openenv_gym.wire import openenv
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, McpReply, Op, Reason, Reply, Request
 

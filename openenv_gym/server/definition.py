@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
 import logging
 import os
@@ -18,6 +17,7 @@ from pydantic import BaseModel
 from openenv_gym.errors import ConcurrencyConfigurationError, UsageError
 from openenv_gym.models import State
 from openenv_gym.server.environment import Environment
+from openenv_gym.server.import_path import import_path, resolve
 from openenv_gym.server.outcomes import OutcomeReader
 from openenv_gym.server.signatures import Methods, has_async_methods, offers_snapshots, read_methods
 
@@ -57,13 +57,13 @@ class ImportPaths:
     def define(self, execution: Execution) -> EnvironmentDefinition:
         """Import everything and define the environment again."""
         return define(
-            _resolve(self.factory),
-            _resolve(self.action_cls),
-            _resolve(self.observation_cls),
+            resolve(self.factory),
+            resolve(self.action_cls),
+            resolve(self.observation_cls),
             name=self.name,
             execution=execution,
-            state_cls=_resolve(self.state_cls),
-            reset_observation_cls=_resolve(self.reset_observation_cls),
+            state_cls=resolve(self.state_cls),
+            reset_observation_cls=resolve(self.reset_observation_cls),
         )
 
 
@@ -296,32 +296,10 @@ def _tool_actions(action_cls: type[BaseModel]) -> dict[str, type[BaseModel]]:
 
 def _import_paths(definition: EnvironmentDefinition) -> ImportPaths:
     return ImportPaths(
-        factory=_import_path(definition.factory),
-        action_cls=_import_path(definition.action_cls),
-        observation_cls=_import_path(definition.observation_cls),
-        state_cls=_import_path(definition.state_cls),
-        reset_observation_cls=_import_path(definition.reset_observation_cls),
+        factory=import_path(definition.factory),
+        action_cls=import_path(definition.action_cls),
+        observation_cls=import_path(definition.observation_cls),
+        state_cls=import_path(definition.state_cls),
+        reset_observation_cls=import_path(definition.reset_observation_cls),
         name=definition.name,
     )
-
-
-def _import_path(thing: Any) -> str:
-    """Name a class or function as ``"module:qualname"``, making sure that the name leads back to it."""
-    module, qualname = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
-    if module and qualname and module != "__main__" and "<" not in qualname:
-        path = f"{module}:{qualname}"
-        try:
-            if _resolve(path) is thing:
-                return path
-        except (ImportError, AttributeError):
-            pass  # falls through to the same advice as every other unreachable name
-    raise UsageError(
-        f"execution 'process' imports the environment in a new process, but {thing!r} cannot be imported by "
-        "name: give a class or function at the top level of a module other than __main__ (no lambda, partial "
-        "or instance)"
-    )
-
-
-def _resolve(path: str) -> Any:
-    module, _, qualname = path.partition(":")
-    return functools.reduce(getattr, qualname.split("."), importlib.import_module(module))

@@ -11,9 +11,10 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from openenv_gym.server.refusals import SessionRefused, session_error
 from openenv_gym.server.replies import json_response, problem, read_object
 from openenv_gym.server.session import Session, SessionKind
-from openenv_gym.server.sessions import SessionRefused, SessionTable
+from openenv_gym.server.sessions import SessionTable
 from openenv_gym.server.types import Problem, ResetRequest, StepRequest, StepResponse
 from openenv_gym.wire.messages import (
     ErrorCode,
@@ -148,8 +149,7 @@ class HttpSessions:
                 f"no session: POST /reset first, then send back the {SESSION_HEADER} header (or the cookie) "
                 "of its answer"
             )
-            details = {"reason": Reason.NOT_RESET.value}
-            raise SessionRefused(ErrorReply(ErrorCode.SESSION_ERROR, text, details))
+            raise SessionRefused(session_error(text, Reason.NOT_RESET))
         return session
 
 

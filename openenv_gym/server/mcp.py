@@ -8,9 +8,10 @@ from fastapi import APIRouter
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from openenv_gym.server.refusals import SessionRefused
 from openenv_gym.server.replies import json_response
 from openenv_gym.server.session import Session, SessionKind
-from openenv_gym.server.sessions import SessionRefused, SessionTable
+from openenv_gym.server.sessions import SessionTable
 from openenv_gym.wire import json_codec
 from openenv_gym.wire.messages import ErrorReply, McpReply, Op, Request
 

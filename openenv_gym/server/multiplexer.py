@@ -18,8 +18,9 @@ from collections.abc import Callable
 from functools import partial
 
 from openenv_gym.server.mcp import McpService
+from openenv_gym.server.refusals import RETRY_AFTER, SessionRefused, session_error
 from openenv_gym.server.session import Session, SessionKind
-from openenv_gym.server.sessions import RETRY_AFTER, SessionRefused, SessionTable
+from openenv_gym.server.sessions import SessionTable
 from openenv_gym.server.settings import ServerSettings
 from openenv_gym.server.snapshots import Kept
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, McpReply, Op, Reason, Reply, Request
@@ -304,4 +305,4 @@ def _terms(table: SessionTable, settings: ServerSettings) -> ServerTerms:
 
 def _ended() -> ErrorReply:
     message = "the session has ended with its last call: open a new one"
-    return ErrorReply(ErrorCode.SESSION_ERROR, message, {"reason": Reason.CLOSED.value})
+    return session_error(message, Reason.CLOSED)

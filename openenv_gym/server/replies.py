@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from openenv_gym.server.sessions import RETRY_AFTER
+from openenv_gym.server.refusals import RETRY_AFTER
 from openenv_gym.wire import json_codec
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, Reason
 from openenv_gym.wire.openenv import FrameError

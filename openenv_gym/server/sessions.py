@@ -7,33 +7,21 @@ import contextlib
 import logging
 import secrets
 import time
-from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
 from openenv_gym.errors import EnvironmentFailedError
 from openenv_gym.server.executors import Executor
 from openenv_gym.server.garbage_collector import garbage_collector
-from openenv_gym.server.session import DETACHED_KINDS, SNAPSHOT_OPS, Session, SessionKind
+from openenv_gym.server.refusals import SessionRefused, at_capacity, draining, session_error
+from openenv_gym.server.session import SNAPSHOT_OPS, Session, SessionKind
+from openenv_gym.server.session_register import SessionRegister
 from openenv_gym.server.settings import ServerSettings
 from openenv_gym.server.snapshots import Kept
 from openenv_gym.server.types import ServerCapacityStatus, SessionInfo
-from openenv_gym.wire.messages import ErrorCode, ErrorReply, Reason, Reply, Request
+from openenv_gym.wire.messages import ErrorReply, Reason, Reply, Request
 
 logger = logging.getLogger(__name__)
-
-RETRY_AFTER = 5.0
-"""Seconds after which a client refused for capacity may sensibly try again."""
-
-_REMEMBERED_CLOSED_IDS = 4096
-
-
-class SessionRefused(Exception):
-    """A session could not be opened, attached or found; ``reply`` is the answer the client deserves."""
-
-    def __init__(self, reply: ErrorReply) -> None:
-        super().__init__(reply.message)
-        self.reply = reply
 
 
 class TableObserver(Protocol):
@@ -93,9 +81,7 @@ class SessionTable:
         self._environment_name = environment_name
         self._lenient = lenient
         self._clock = clock
-        self._sessions: dict[str, Session] = {}
-        self._active_over: Counter[SessionKind] = Counter()
-        self._closed_ids: OrderedDict[str, None] = OrderedDict()
+        self._register = SessionRegister(capacity)
         self._running = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -127,11 +113,11 @@ class SessionTable:
             SessionRefused: Every slot is taken, the name too, or the server is shutting down.
         """
         if self.draining:
-            raise SessionRefused(_draining())
+            raise SessionRefused(draining())
         if self.active >= self.capacity:
-            raise SessionRefused(self._capacity_error(self.capacity))
-        if session_id in self._sessions:
-            raise SessionRefused(_session_error("there is a session of that id already", Reason.CLOSED))
+            raise SessionRefused(at_capacity(self.active, self.capacity, self.capacity))
+        if session_id in self._register:
+            raise SessionRefused(session_error("there is a session of that id already", Reason.CLOSED))
         return self._take_slot(session_id, kind)
 
     def _take_slot(self, session_id: str, kind: SessionKind) -> Session:
@@ -144,8 +130,7 @@ class SessionTable:
             max_snapshots=self._settings.max_snapshots,
             clock=self._clock,
         )
-        self._sessions[session.id] = session
-        self._active_over[kind] += 1
+        self._register.add(session)
         self._tell_occupancy()
         return session
 
@@ -175,7 +160,7 @@ class SessionTable:
             raise
         if self.draining:
             await self.close(session, "the server is shutting down")
-            raise SessionRefused(_draining())
+            raise SessionRefused(draining())
         session.ready, session.last_activity = True, self._clock()
         logger.info(
             "session %s opened over %s, %d of %d", session.label, session.kind, self.active, self.capacity
@@ -184,22 +169,14 @@ class SessionTable:
     async def _await_slot(self, kind: SessionKind) -> None:
         """Return once a slot is free; wait only for sessions that are already closing."""
         while not self.draining:
-            rivals = self._rivals(kind)
+            rivals = self._register.rivals(kind)
             if not rivals:
                 return
             closing = [session.closing for session in rivals if session.closing is not None]
             if not closing:
-                raise SessionRefused(self._capacity_error(len(rivals)))
+                raise SessionRefused(at_capacity(self.active, self.capacity, len(rivals)))
             await asyncio.wait(closing, return_when=asyncio.FIRST_COMPLETED)
-        raise SessionRefused(_draining())
-
-    def _rivals(self, kind: SessionKind) -> list[Session]:
-        """List the sessions one of which must end before another of this kind can begin."""
-        if kind in DETACHED_KINDS:
-            detached = [session for session in self._sessions.values() if session.detached]
-            if len(detached) >= max(1, self.capacity // 4):
-                return detached
-        return list(self._sessions.values()) if len(self._sessions) >= self.capacity else []
+        raise SessionRefused(draining())
 
     # --- finding and using ------------------------------------------------------------------------------
 
@@ -209,15 +186,7 @@ class SessionTable:
         Raises:
             SessionRefused: There is none, or no longer.
         """
-        session = self._sessions.get(session_id)
-        if session is not None and session.kind is SessionKind.MULTIPLEXED:
-            session = None
-        if session is not None and session.closing is None:
-            return session
-        if session is not None or session_id in self._closed_ids:
-            message = "the session has ended: it was closed, failed or idled too long; open a new one"
-            raise SessionRefused(_session_error(message, Reason.CLOSED))
-        raise SessionRefused(_session_error("Unknown session_id: open a session first", None))
+        return self._register.find(session_id)
 
     def attach(self, session_id: str) -> Session:
         """Give a WebSocket hold of an open session.
@@ -227,7 +196,7 @@ class SessionTable:
         """
         session = self.find(session_id)
         if session.attached:
-            raise SessionRefused(_session_error("the session already has an attached WebSocket", Reason.BUSY))
+            raise SessionRefused(session_error("the session already has an attached WebSocket", Reason.BUSY))
         session.attached = True
         return session
 
@@ -253,7 +222,7 @@ class SessionTable:
             timeout: Seconds, at most the server's own ``step_timeout``.
         """
         if self.draining:
-            return _draining()
+            return draining()
         limit = self._settings.step_timeout
         if session.immediate and request.op not in SNAPSHOT_OPS:
             return self.call_now(session, request, limit if timeout is None else timeout)
@@ -274,7 +243,7 @@ class SessionTable:
         self._running += 1
         self._quiet.clear()
         if self.draining:
-            self._ended(session, _draining())
+            self._ended(session, draining())
         else:
             limit = self._settings.step_timeout
             session.start(request, timeout if timeout < limit else limit, self._ended)
@@ -302,9 +271,7 @@ class SessionTable:
         """Close a session in the background; the same task for every call."""
         if session.closing is None:
             session.end()
-            self._closed_ids[session.id] = None
-            while len(self._closed_ids) > _REMEMBERED_CLOSED_IDS:
-                self._closed_ids.popitem(last=False)
+            self._register.remember_ended(session)
             session.closing = asyncio.create_task(self._close(session, why))
         return session.closing
 
@@ -318,35 +285,22 @@ class SessionTable:
         try:
             await session.executor.close(self._settings.close_timeout)
         finally:
-            del self._sessions[session.id]
-            self._active_over[session.kind] -= 1
+            self._register.remove(session)
             self._tell_occupancy()
         garbage_collector.session_closed(self.active)
         logger.info("session %s closed: %s, %d of %d", session.label, why, self.active, self.capacity)
 
     def expire_idle(self) -> list[asyncio.Task[None]]:
         """Start closing every session that has idled too long without a connection."""
-        now = self._clock()
-        idle = [
-            session
-            for session in self._sessions.values()
-            if session.ready
-            and session.closing is None
-            and session.detached
-            and not session.busy
-            and now - session.last_activity >= self._settings.idle_timeout
-        ]
+        idle = self._register.idle_since(self._clock() - self._settings.idle_timeout)
         return [self.close_soon(session, "it idled too long") for session in idle]
 
     def _start_reaper(self) -> None:
-        if (self._reaper is None or self._reaper.done()) and self._has_detached():
+        if (self._reaper is None or self._reaper.done()) and self._register.has_detached():
             self._reaper = asyncio.create_task(self._reap())
 
-    def _has_detached(self) -> bool:
-        return any(session.detached for session in self._sessions.values())
-
     async def _reap(self) -> None:
-        while self._has_detached():
+        while self._register.has_detached():
             await asyncio.sleep(self._settings.idle_timeout / 8)
             self.expire_idle()
 
@@ -365,24 +319,21 @@ class SessionTable:
             self._reaper.cancel()
         if self.observer is not None:
             self.observer.drain_ends()
-        closing = [self.close_soon(session, "the server is shutting down") for session in self._open()]
-        closing += [session.closing for session in self._sessions.values() if session.closing is not None]
+        sessions = list(self._register)
+        closing = [self.close_soon(session, "the server is shutting down") for session in sessions]
         if closing:
             await asyncio.wait(closing)
-
-    def _open(self) -> list[Session]:
-        return [session for session in self._sessions.values() if session.closing is None]
 
     # --- telling ----------------------------------------------------------------------------------------
 
     @property
     def active(self) -> int:
         """Sessions that hold a slot: open, being opened, or being closed."""
-        return len(self._sessions)
+        return len(self._register)
 
     def active_over(self, kind: SessionKind) -> int:
         """Sessions among `active` that were opened over one transport."""
-        return self._active_over[kind]
+        return self._register.count_over(kind)
 
     def _tell_occupancy(self) -> None:
         if self.observer is not None:
@@ -394,8 +345,8 @@ class SessionTable:
 
     def info(self, session_id: str) -> SessionInfo | None:
         """Describe an open session; ``None`` where there is none."""
-        session = self._sessions.get(session_id)
-        if session is None or session.closing is not None:
+        session = self._register.get(session_id)
+        if session is None:
             return None
         epoch = time.time() - self._clock()
         return SessionInfo(
@@ -405,27 +356,3 @@ class SessionTable:
             step_count=session.step_count,
             environment_type=self._environment_name,
         )
-
-    def _capacity_error(self, limit: int) -> ErrorReply:
-        message = f"Server at capacity: {self.active} of {self.capacity} sessions are open"
-        if limit < self.capacity:
-            message += f", among them all {limit} that may be without a connection"
-        details = {
-            "active_sessions": self.active,
-            "max_sessions": self.capacity,
-            "retry_after": RETRY_AFTER,
-        }
-        return ErrorReply(ErrorCode.CAPACITY_REACHED, message, details)
-
-
-def _session_error(message: str, reason: Reason | None) -> ErrorReply:
-    details = {} if reason is None else {"reason": reason.value}
-    return ErrorReply(ErrorCode.SESSION_ERROR, message, details)
-
-
-def _draining() -> ErrorReply:
-    return ErrorReply(
-        ErrorCode.SESSION_ERROR,
-        "the server is shutting down",
-        {"reason": Reason.DRAINING.value, "retry_after": RETRY_AFTER},
-    )

@@ -67,7 +67,7 @@ async def converse(app: Any, frames: list[str | bytes]) -> None:
         assert (await socket.ask('{"type": "reset"}'))["type"] == "observation"
         assert (await socket.ask('{"type": "step", "data": {"message": "x"}}'))["data"]["reward"] == 1.0
     await socket.leave()
-    closing = [session.closing for session in app.state.sessions._sessions.values()]
+    closing = [session.closing for session in app.state.sessions._register]
     assert None not in closing
     await asyncio.gather(*closing)
     assert app.state.sessions.active == 0

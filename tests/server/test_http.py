@@ -34,7 +34,7 @@ def sessions_end_with_their_test(request: pytest.FixtureRequest) -> Iterator[Non
 
 
 def sessions(server: LiveServer) -> list[Any]:
-    return list(server.app.state.sessions._sessions.values())
+    return list(server.app.state.sessions._register)
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from openenv_gym.errors import EnvironmentFailedError
+from openenv_gym.server.refusals import SessionRefused
 from openenv_gym.server.session import Session, SessionKind
-from openenv_gym.server.sessions import SessionRefused, SessionTable
+from openenv_gym.server.sessions import SessionTable
 from openenv_gym.server.settings import ServerSettings
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, Op, Outcome, Reply, Request
 

@@ -145,7 +145,7 @@ def test_a_client_that_leaves_in_mid_step_frees_its_slot(live_server):
         assert sleeper.asleep.wait(30)
         session.connection.socket.close()  # no closing handshake: the client's machine is gone
     table = server.app.state.sessions
-    wait_until(lambda: server.run(lambda: any(s.closing for s in table._sessions.values())))
+    wait_until(lambda: server.run(lambda: any(s.closing for s in table._register)))
     sleeper.woken.set()
     wait_until_empty(server)
     assert sleeper.closed.is_set()

@@ -126,7 +126,7 @@ def test_handles_are_their_session_s_alone_and_go_with_it(live_server):
             assert as_error(fork(client, parent, snapshot)[1]).gone
         close(client, (first, 3))
         assert as_error(fork(client, first, handle)[1]).reason == "closed"
-        session = server.run(lambda: next(iter(server.app.state.sessions._sessions.values())))
+        session = server.run(lambda: next(iter(server.app.state.sessions._register)))
         client.ask(second, 3, "snapshot")
         assert len(session.snapshots) == 1
     wait_until(lambda: active(server) == 0)  # its lease is over
