@@ -8,9 +8,9 @@ import functools
 import re
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
-from openenv_gym.client.conversion import action_payload, build_model
+from openenv_gym.client.client_models import ActT, ClientModels, ObsT, StateT, reply_payload
 from openenv_gym.client.dialects import DEFAULT_OUTAGE_TIMEOUT, Dialect
 from openenv_gym.client.dialling import WebSocketDial
 from openenv_gym.client.handle import UnstartedClient
@@ -22,17 +22,13 @@ from openenv_gym.models import StepResult
 from openenv_gym.providers.endpoint import Endpoint, ServerSpec
 from openenv_gym.providers.provider import Provider
 from openenv_gym.transport.address import parse_address
-from openenv_gym.wire.messages import Op, Outcome, Request, SnapshotReply, StateReply
+from openenv_gym.wire.messages import Op, Request, SnapshotReply
 
 if TYPE_CHECKING:
     from openenv_gym.client.sync_client import SyncEnvClient
 
-ActT = TypeVar("ActT")
-ObsT = TypeVar("ObsT")
-StateT = TypeVar("StateT")
 
-
-class EnvClient(Generic[ActT, ObsT, StateT]):
+class EnvClient(ClientModels[ActT, ObsT, StateT]):
     """One session at an OpenEnv server, for ``async`` code; `sync` gives the face for all other code.
 
     A typed client names its models and is done::
@@ -80,19 +76,7 @@ class EnvClient(Generic[ActT, ObsT, StateT]):
         UsageError: Neither or both of ``base_url`` and ``provider``, or a URL that is none.
     """
 
-    action_type: ClassVar[type[Any] | None] = None
-    observation_type: ClassVar[type[Any] | None] = None
-    state_type: ClassVar[type[Any] | None] = None
     server_app: ClassVar[str | None] = None
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        for base in cls.__dict__.get("__orig_bases__", ()):
-            origin = get_origin(base)
-            if isinstance(origin, type) and issubclass(origin, EnvClient):
-                for name, argument in zip(_TYPE_ATTRIBUTES, get_args(base), strict=False):
-                    if name not in cls.__dict__ and isinstance(argument, type) and argument is not Any:
-                        setattr(cls, name, argument)
 
     def __init__(
         self,
@@ -352,57 +336,8 @@ class EnvClient(Generic[ActT, ObsT, StateT]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.base_url or 'a server not started yet'}>"
 
-    # --- models; OpenEnv's clients override these ------------------------------------------------------
-
-    def _step_payload(self, action: ActT) -> dict[str, Any]:
-        """Turn an action into the fields that travel."""
-        return action_payload(action, self.action_type)
-
-    def _parse_result(self, payload: dict[str, Any]) -> StepResult[ObsT]:
-        """Turn a reply (``observation``, ``reward``, ``done``, ``truncated``, ``metadata``) into a result."""
-        observation = build_model(
-            self.observation_type,
-            payload["observation"],
-            {
-                "done": payload["done"],
-                "reward": payload["reward"],
-                "truncated": payload["truncated"],
-                "metadata": payload["metadata"] or {},
-            },
-        )
-        return StepResult(
-            observation, payload["reward"], payload["done"], payload["metadata"], payload["truncated"]
-        )
-
-    def _parse_state(self, payload: dict[str, Any]) -> StateT:
-        """Turn a state's fields into the state model."""
-        state: StateT = build_model(self.state_type, payload, {})
-        return state
-
     def _child(self, link: Link) -> Self:
         child = copy.copy(self)
         child._link, child._children = link, []
         self._children.append(child)
         return child
-
-
-_TYPE_ATTRIBUTES = ("action_type", "observation_type", "state_type")
-
-
-def reply_payload(reply: Outcome | StateReply) -> dict[str, Any]:
-    """Lay out a reply as the ``_parse_...`` methods take it.
-
-    Raises:
-        ProtocolError: The server answered another call than was made.
-    """
-    match reply:
-        case Outcome():
-            return {
-                "observation": reply.observation,
-                "reward": reply.reward,
-                "done": reply.done,
-                "truncated": reply.truncated,
-                "metadata": reply.metadata,
-            }
-        case StateReply(data):
-            return data

@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Generic, Self
 
-from openenv_gym.client.env_client import ActT, EnvClient, ObsT, StateT, reply_payload
+from openenv_gym.client.client_models import ActT, ObsT, StateT, reply_payload
+from openenv_gym.client.env_client import EnvClient
 from openenv_gym.models import StepResult
 from openenv_gym.wire.messages import Op, Request, SnapshotReply
 

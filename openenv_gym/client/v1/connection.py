@@ -13,14 +13,10 @@ from collections.abc import Callable
 
 from openenv_gym.client.channel import OnLost, OnReply
 from openenv_gym.client.v1.channel import SharedChannel
+from openenv_gym.client.v1.greeting_waiters import GreetingWaiters
 from openenv_gym.client.v1.line import Line, Redial
-from openenv_gym.errors import (
-    CapacityError,
-    OpenEnvGymError,
-    ProtocolError,
-    ServerUnreachableError,
-    SessionLostError,
-)
+from openenv_gym.client.v1.prognosis import Prognosis
+from openenv_gym.errors import CapacityError, OpenEnvGymError, ProtocolError, SessionLostError
 from openenv_gym.transport.interface import ConnectionClosed, Transport
 from openenv_gym.wire.messages import Request
 from openenv_gym.wire.v1.client_events import Closed, Draining, Event, Gone, Greeted, Opened, Replied
@@ -30,11 +26,6 @@ from openenv_gym.wire.v1.entries import Greeting
 
 _GOODBYE_TIMEOUT = 3.0  # seconds a server may take to close an environment before we stop waiting
 _OPEN_TIMEOUT = 300.0  # seconds, for an open without a limit of its own
-_MOST_BROKEN = 10  # connections in a row that end in nonsense, before whatever makes it is there to stay
-_CLOSE_TOO_BIG = 1009
-_CLOSE_RESTART = 1012  # what a server that stops closes with
-_CLOSES_FOR_GOOD = frozenset((1003, 1008, 1009, 1010))  # what was said, would be said again
-_CLOSES_FOR_NONSENSE = frozenset((1002, 1007))
 
 
 class SharedConnection:
@@ -74,14 +65,13 @@ class SharedConnection:
         self._channels: dict[str, SharedChannel] = {}
         self._openings: dict[str, asyncio.Future[None]] = {}
         self._goodbyes: dict[str, asyncio.Future[None]] = {}
-        self._greeted: set[asyncio.Future[None]] = set()  # who waits for a connection
-        self._broken = 0  # connections in a row that ended in nonsense
+        self._waiters = GreetingWaiters()
+        self._prognosis = Prognosis()
         self._turn_is_due = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._guests = 0  # visits, and opens under way
         self._used = False
-        self._is_draining = False
         self._retired = False
         self._line = Line(transport, redial, self, outage_timeout=outage_timeout, jitter=jitter)
 
@@ -119,6 +109,12 @@ class SharedConnection:
         """Let the connection end if it carries nothing."""
         self._guests -= 1
         self._turn_soon()
+
+    async def _wait_for_greeting(self, timeout: float | None) -> None:
+        """Return when the connection is up; raise why it is not when an attempt fails."""
+        if not self._machine.is_up:
+            self._line.hurry()
+            await self._waiters.wait(timeout)
 
     # --- sessions --------------------------------------------------------------------------------------
 
@@ -234,7 +230,7 @@ class SharedConnection:
                 else:
                     self._handle(event)
             if type(event) is Replied or type(event) is Opened:
-                self._broken = 0
+                self._prognosis.broken = 0
                 self._line.was_useful()
         self._flush()
         if self._used and not self._channels:
@@ -262,7 +258,7 @@ class SharedConnection:
         match event:
             case Greeted(greeting, _):
                 self._note_free(greeting.free)
-                self._release_waiters(None)
+                self._waiters.release()
             case Opened(session, free):
                 if (opening := self._openings.pop(session, None)) is not None:
                     _settle(opening)
@@ -270,7 +266,7 @@ class SharedConnection:
             case Gone():
                 self._end(event)
             case Draining():
-                self._is_draining = True
+                self._prognosis.is_draining = True
             case Closed(session):
                 if (over := self._goodbyes.pop(session, None)) is not None:
                     self._finish_goodbye(over)
@@ -314,15 +310,15 @@ class SharedConnection:
     def line_down(self, closed: ConnectionClosed | ProtocolError, since: float) -> None:
         """See `LineUser`: sessions wait for the next connection, unless it could not help them."""
         self._machine.disconnected(since)
-        cause = self._why_for_good(closed)
+        cause = self._prognosis.why_for_good(closed)
         if cause is not None:
             self._machine.abandon(cause)
-            self._release_waiters(cause)
+            self._waiters.release(cause)
         self._turn()
 
     def line_refused(self, error: OpenEnvGymError) -> None:
         """See `LineUser`."""
-        self._release_waiters(error)
+        self._waiters.release(error)
         self._turn()
 
     def ask_for_a_sign(self) -> None:
@@ -335,51 +331,10 @@ class SharedConnection:
         self._retired = True
         lost = SessionLostError("the connection was closed on this side")
         self._machine.abandon(lost)  # there is nobody, unless this process is ending
-        self._release_waiters(lost)
+        self._waiters.release(lost)
         self._turn()
         if self._timer is not None:
             self._timer.cancel()
-
-    def _why_for_good(self, closed: ConnectionClosed | ProtocolError) -> OpenEnvGymError | None:
-        """Say why no other connection can go on where this one ended; ``None`` when one may."""
-        broken = isinstance(closed, ProtocolError) or closed.code in _CLOSES_FOR_NONSENSE
-        self._broken = self._broken + 1 if broken else 0
-        if isinstance(closed, ProtocolError):
-            return closed if self._broken >= _MOST_BROKEN else None
-        if self._is_draining or (closed.code == _CLOSE_RESTART and not closed.by_us):
-            return SessionLostError("the server has stopped: what became of a call that ran is unknown")
-        if closed.code not in _CLOSES_FOR_GOOD and self._broken < _MOST_BROKEN:
-            return None
-        if closed.code == _CLOSE_TOO_BIG and closed.by_us:
-            return SessionLostError("the server sent a message larger than max_message_size_mb: raise it")
-        said = f": {closed.reason}" if closed.reason else ""
-        who = "this side" if closed.by_us else "the server"
-        return SessionLostError(f"{who} closed the connection (code {closed.code}{said})")
-
-    async def _wait_for_greeting(self, timeout: float | None) -> None:
-        """Return when the connection is up; raise why it is not when an attempt fails."""
-        if self._machine.is_up:
-            return
-        waiter: asyncio.Future[None] = self._loop.create_future()
-        self._greeted.add(waiter)
-        self._line.hurry()
-        try:
-            async with asyncio.timeout(timeout):
-                await waiter
-        except TimeoutError:
-            raise ServerUnreachableError(
-                f"no connection to the server came up within {timeout:g} s"
-            ) from None
-        finally:
-            self._greeted.discard(waiter)
-
-    def _release_waiters(self, error: OpenEnvGymError | None) -> None:
-        for waiter in self._greeted:
-            if not waiter.done():
-                if error is None:
-                    waiter.set_result(None)
-                else:
-                    waiter.set_exception(error)
 
     @property
     def _is_idle(self) -> bool:

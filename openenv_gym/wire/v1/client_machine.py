@@ -13,45 +13,19 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any
 
-from openenv_gym.errors import (
-    ClosedError,
-    ConcurrentCallError,
-    NotSupportedError,
-    OpenEnvGymError,
-    ServerUnreachableError,
-    SessionLostError,
-    StepTimeoutError,
-)
+from openenv_gym.errors import ClosedError, ConcurrentCallError, OpenEnvGymError
 from openenv_gym.wire.faults import error_from_reply
 from openenv_gym.wire.v1.answers import read_answer, read_error
-from openenv_gym.wire.v1.client_events import (
-    Closed,
-    Draining,
-    Event,
-    Gone,
-    Greeted,
-    Opened,
-    Ponged,
-    Replied,
-)
+from openenv_gym.wire.v1.client_events import Closed, Event, Gone, Greeted, Opened, Replied
 from openenv_gym.wire.v1.client_outbox import ClientOutbox
 from openenv_gym.wire.v1.codecs import Codec, Frame
-from openenv_gym.wire.v1.entries import (
-    CONTROL,
-    Call,
-    FrameError,
-    Greeting,
-    Kind,
-    ReplyEntry,
-    Verb,
-    read_greeting,
-)
-from openenv_gym.wire.v1.frame_writer import FrameLimits
+from openenv_gym.wire.v1.entries import CONTROL, Call, Greeting, Kind, ReplyEntry, Verb, read_greeting
+from openenv_gym.wire.v1.known_server import KnownServer
+from openenv_gym.wire.v1.losses import lost_to_an_outage, lost_with_server, out_of_time
+from openenv_gym.wire.v1.notices import read_notice
 from openenv_gym.wire.v1.tracked_session import Phase, TrackedSession
 
 _LEAST_PATIENCE = 1.0  # seconds
-_MIN_LIMITS = FrameLimits(16 * 2**20, 2**14)  # before the first greeting
-_OPEN_TIMEOUT = 300.0  # seconds, likewise
 _NEED_FEATURE = {Call.SNAPSHOT: "snapshot", Call.RESTORE: "snapshot"}
 
 
@@ -77,9 +51,6 @@ class ClientMachine:
         outage_timeout: Seconds without a connection after which its sessions are given up; at most the
             server's lease and the patience.
         new_id: Makes session ids, which must be unguessable.
-
-    Attributes:
-        greeting: The terms of the server last connected to; ``None`` before the first.
     """
 
     def __init__(
@@ -90,14 +61,10 @@ class ClientMachine:
         outage_timeout: float = 30.0,
         new_id: Callable[[], str] = lambda: secrets.token_urlsafe(24),
     ) -> None:
-        self.greeting: Greeting | None = None
         self._codec = codec
-        self._patience = patience
-        self._outage_timeout = outage_timeout
         self._new_id = new_id
-        self._limits = _MIN_LIMITS
+        self._server = KnownServer(patience, outage_timeout)
         self._link = _Link.DOWN
-        self._down_since: float | None = None
         self._sessions: dict[str, TrackedSession] = {}
         self._events: list[Event] = []
         self._outbox = ClientOutbox(codec)
@@ -117,9 +84,10 @@ class ClientMachine:
             since: Since when the server has been out of reach.
         """
         self._link = _Link.DOWN
-        if self._down_since is None and self.greeting is not None:
-            self._down_since = since
-            self._check_by(since + self._outage_limit)
+        server = self._server
+        if server.away_since is None and server.greeting is not None:
+            server.away_since = since
+            self._check_by(server.outage_ends)
         self._outbox.clear()
         for session in self._sessions.values():
             session.sent = session.resuming = False
@@ -137,13 +105,20 @@ class ClientMachine:
             elif self._link is _Link.AWAITING_GREETING:
                 self._greet(now, read_greeting(entry))
             elif entry.session == CONTROL:
-                self._take_notice(entry)
+                notice = read_notice(entry)
+                if notice is not None:
+                    self._events.append(notice)
             # else: the late answer to a session that is forgotten
 
     def take_events(self) -> list[Event]:
         """Take what happened, in order."""
         events, self._events = self._events, []
         return events
+
+    @property
+    def greeting(self) -> Greeting | None:
+        """The terms of the server last connected to; ``None`` before the first."""
+        return self._server.greeting
 
     @property
     def is_up(self) -> bool:
@@ -189,12 +164,11 @@ class ClientMachine:
         """
         payload = None
         if parent is not None:
-            self._require("fork")
+            self._server.require("fork")
             payload = {"parent": parent, "snapshot": snapshot}
         session_id = self._new_id()
         entry = self._codec.encode((session_id, 0, Verb.OPEN.value, payload, timeout))
-        making = _OPEN_TIMEOUT if self.greeting is None else self.greeting.open_timeout
-        session = TrackedSession(session_id, entry, now + timeout + making + self._patience)
+        session = TrackedSession(session_id, entry, self._server.opening_deadline(now, timeout))
         self._sessions[session_id] = session
         self._enqueue(session)
         return session_id
@@ -224,18 +198,18 @@ class ClientMachine:
             raise ClosedError(f"{op}() on a session that is not open")
         if session.phase is not _IDLE:
             raise ConcurrentCallError(f"{op}() before the session's {session.op}() was answered")
+        server = self._server
         if op in _NEED_FEATURE:
-            self._require(_NEED_FEATURE[Call(op)])
+            server.require(_NEED_FEATURE[Call(op)])
         seq = session.seq + 1
         entry = self._codec.encode((session_id, seq, op, payload, timeout))
-        if len(entry) > self._limits.max_entry_bytes:
-            raise ValueError(
-                f"the request takes {len(entry)} bytes, and the server accepts {self._limits.max_entry_bytes}"
-            )
-        assert self.greeting is not None
-        limit = self.greeting.step_timeout
+        most = server.limits.max_entry_bytes
+        if len(entry) > most:
+            raise ValueError(f"the request takes {len(entry)} bytes, and the server accepts {most}")
+        assert server.greeting is not None
+        limit = server.greeting.step_timeout
         allowed = limit if timeout is None or timeout > limit else timeout
-        session.deadline = now + allowed + min(self._patience, _LEAST_PATIENCE + allowed)
+        session.deadline = now + allowed + min(server.patience, _LEAST_PATIENCE + allowed)
         session.seq, session.op, session.entry, session.phase, session.sent = seq, op, entry, _BUSY, False
         self._enqueue(session)
 
@@ -279,8 +253,9 @@ class ClientMachine:
         """
         if self._link is not _UP:
             return None
-        assert self.greeting is not None
-        return self._outbox.next_frame(self._limits, self.greeting.window_bytes)
+        server = self._server
+        assert server.greeting is not None
+        return self._outbox.next_frame(server.limits, server.greeting.window_bytes)
 
     def _enqueue(self, session: TrackedSession) -> None:
         self._check_by(session.deadline)
@@ -326,26 +301,18 @@ class ClientMachine:
             free = entry.payload
             self._events.append(Opened(session.id, free if isinstance(free, int) else None))
 
-    def _take_notice(self, entry: ReplyEntry) -> None:
-        if entry.kind == Kind.PONG:
-            self._events.append(Ponged(entry.payload))
-        elif entry.kind == Kind.DRAINING:
-            retry_after = entry.payload.get("retry_after") if isinstance(entry.payload, dict) else None
-            self._events.append(Draining(retry_after if isinstance(retry_after, int | float) else None))
-        elif entry.kind in (Kind.ERROR, Kind.GREETING):
-            raise FrameError(f"the server sent a {entry.kind} for the connection: {str(entry.payload)[:200]}")
-
     def _greet(self, now: float, greeting: Greeting) -> None:
         """Take up where the last connection ended, or begin anew with another server."""
-        same = self.greeting is not None and self.greeting.instance == greeting.instance
-        restarted = self.greeting is not None and not same
-        self.greeting, self._link, self._down_since = greeting, _UP, None
-        self._limits = FrameLimits(greeting.max_frame_bytes, greeting.max_entries)
+        former = self._server.greeting
+        same = former is not None and former.instance == greeting.instance
+        restarted = former is not None and not same
+        self._server.meet(greeting)
+        self._link = _UP
         self._events.append(Greeted(greeting, same))
         for session in list(self._sessions.values()):
             if restarted and session.phase is not _OPENING:
                 self._forget(session)
-                self._report_end(session, _lost_with_server(session))
+                self._report_end(session, lost_with_server(session))
             elif session.is_waiting:
                 self._outbox.add(session)
             elif session.phase is _CLOSING:
@@ -382,13 +349,6 @@ class ClientMachine:
         else:
             self._forget(session)
 
-    def _require(self, feature: str) -> None:
-        if self.greeting is None or feature not in self.greeting.features:
-            raise NotSupportedError(
-                f"the server's environment offers no {feature}: that takes snapshot() and restore() methods "
-                "(openenv_gym.server.Restorable), and a fork an environment that allows several sessions"
-            )
-
     # --- time ------------------------------------------------------------------------------------------
 
     @property
@@ -405,41 +365,24 @@ class ClientMachine:
         if self._check_at is None or now < self._check_at:
             return
         self._check_at = None
-        if self._down_since is not None:
-            if now >= self._down_since + self._outage_limit:
-                self._give_up_on_server(now - self._down_since)
+        server = self._server
+        if server.away_since is not None:
+            if now >= server.outage_ends:
+                self._give_up_on_server(now - server.away_since)
             else:
-                self._check_by(self._down_since + self._outage_limit)
+                self._check_by(server.outage_ends)
         for session in list(self._sessions.values()):
             if session.is_waiting:
                 if session.deadline <= now:
-                    self._give_up(session, _out_of_time(session))
+                    self._give_up(session, out_of_time(session))
                 else:
                     self._check_by(session.deadline)
 
     def _give_up_on_server(self, seconds: float) -> None:
         for session in list(self._sessions.values()):
             if session.phase is not _OPENING and session.phase is not _CLOSING:
-                cause = f"no connection to the server for {seconds:.0f} s (outage_timeout= bounds that)"
-                self._give_up(session, SessionLostError(cause))
-
-    @property
-    def _outage_limit(self) -> float:
-        assert self.greeting is not None
-        return min(self._outage_timeout, self.greeting.lease + self._patience)
+                self._give_up(session, lost_to_an_outage(seconds))
 
     def _check_by(self, time: float) -> None:
         if self._check_at is None or time < self._check_at:
             self._check_at = time
-
-
-def _lost_with_server(session: TrackedSession) -> SessionLostError:
-    if session.phase is _BUSY:
-        return SessionLostError(f"the server restarted while {session.op}() ran: its outcome is unknown")
-    return SessionLostError("the server restarted, and the session went with it")
-
-
-def _out_of_time(session: TrackedSession) -> OpenEnvGymError:
-    if session.phase is _OPENING:
-        return ServerUnreachableError("the server opened no session in time")
-    return StepTimeoutError(f"no reply to {session.op}() came in time: whether it ran is unknown")
