@@ -30,7 +30,7 @@ from openenv_gym.wire.messages import Reply, Request
 
 logger = logging.getLogger(__name__)
 
-_PART = 64  # calls that are sent together
+_PART = 128  # calls that are sent together
 _CLOSE_TIMEOUT = 10.0  # seconds; each session's own goodbye is bounded below that
 
 

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 _OPS = {call: Op(call.value) for call in Call}
 _MCP, _SNAPSHOT, _RESTORE = Op.MCP, Op.SNAPSHOT, Op.RESTORE
-_SLICE = 0.001  # seconds of calls on this loop, after which what is ready is sent and others have a turn
+_SLICE = 0.002  # seconds of calls on this loop, after which what is ready is sent and others have a turn
 
 
 class Multiplexer:
