@@ -188,8 +188,11 @@ class CheckoutPool:
         finally:
             with self._lock:
                 shelf.building -= 1
-                if path is not None:
+                is_wanted = bool(shelf.wanted)  # it may have made room meanwhile
+                if path is not None and is_wanted:
                     shelf.ready.append(path)
+        if path is not None and not is_wanted:
+            remove_tree(path)
 
     def _fresh(self, start: StartingPoint) -> Path:
         path = self._new_path()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import subprocess
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from git_env.host import GitHost
-from git_env.server.checkout_pool import CheckoutPool
+from git_env.server.checkout_pool import MAX_STARTING_POINTS, CheckoutPool
 from git_env.server.episode_clock import EpisodeClock
 from git_env.server.gitea import GiteaClient, GitHostError
 from git_env.server.mirrors import StartingPoint
@@ -146,6 +147,28 @@ class TestPool:
         assert pool.ready(points[-1]) == 2
         left = list((tmp_path / "pool").iterdir())
         assert len(left) <= 2 * 32
+
+    def test_what_was_being_built_for_one_that_made_room_is_removed(
+        self, start: StartingPoint, tmp_path: Path
+    ) -> None:
+        building, go_on = threading.Event(), threading.Event()
+
+        def build(point: StartingPoint, path: Path) -> None:
+            if threading.current_thread().name == "git-checkouts" and point.name == "first":
+                building.set()
+                assert go_on.wait(30.0)
+            path.mkdir()
+
+        pool = CheckoutPool(tmp_path / "pool", build)
+        pool.prepare(replace(start, name="first"))
+        assert building.wait(30.0)
+        for number in range(MAX_STARTING_POINTS):
+            pool.prepare(replace(start, name=f"point-{number}"))
+        go_on.set()
+        pool.drain()
+        assert len(list((tmp_path / "pool").iterdir())) == MAX_STARTING_POINTS
+        pool.stop()
+        pool.join()
 
     def test_a_build_that_fails_leaves_nothing(self, tmp_path: Path, start: StartingPoint) -> None:
         def build(start: StartingPoint, path: Path) -> None:
