@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 from openenv_gym.errors import AuthenticationError, ProtocolError, ServerUnreachableError, UsageError
 from openenv_gym.providers.endpoint import Endpoint
-from openenv_gym.transport.address import parse_address
+from openenv_gym.transport.address import Address, parse_address
+
+if TYPE_CHECKING:
+    import httpx
 
 _MAX_BODY = 32 * 2**20  # bytes; a schema is thousands, a readme inside the metadata may be more
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.5, 0.5, 0.5)  # seconds between attempts whose connection was cut
 
 
 def fetch_schema(endpoint: Endpoint, timeout: float = 10.0) -> dict[str, Any]:
@@ -37,20 +42,26 @@ def fetch_health(endpoint: Endpoint, timeout: float = 10.0) -> dict[str, Any]:
 
 
 def _fetch(endpoint: Endpoint, path: str, timeout: float) -> dict[str, Any]:
+    """Fetch a JSON object, again if the connection is cut meanwhile: asking changes nothing."""
     import httpx  # at first use: it takes longer to import than gymnasium
 
     address = parse_address(endpoint.base_url)
     headers = {"Authorization": f"Bearer {endpoint.token}"} if endpoint.token is not None else {}
+    give_up_at = time.monotonic() + timeout
+    pauses = iter(_PAUSES)
     try:
-        with (
-            httpx.Client(timeout=timeout, trust_env=not address.is_loopback, follow_redirects=True) as client,
-            client.stream("GET", address.http + path, headers=headers) as response,
-        ):
-            body = bytearray()
-            for chunk in response.iter_bytes():
-                body += chunk
-                if len(body) > _MAX_BODY:
-                    raise ProtocolError(f"{address.shown}{path} is larger than {_MAX_BODY} bytes")
+        with httpx.Client(
+            timeout=timeout, trust_env=not address.is_loopback, follow_redirects=True, headers=headers
+        ) as client:
+            while True:
+                try:
+                    status, body = _get(client, address, path)
+                    break
+                except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+                    pause = next(pauses, None)
+                    if pause is None or time.monotonic() + pause > give_up_at:
+                        raise
+                    time.sleep(pause)
     except httpx.TimeoutException:
         raise ServerUnreachableError(
             f"{address.shown} did not answer {path} within {timeout:g} s: check that the server runs"
@@ -62,7 +73,17 @@ def _fetch(endpoint: Endpoint, path: str, timeout: float) -> dict[str, Any]:
         ) from None
     except (httpx.InvalidURL, httpx.TooManyRedirects, UnicodeError) as error:
         raise UsageError(f"cannot fetch {path} from {address.shown}: {type(error).__name__}") from None
-    return _body(response.status_code, bytes(body), address.shown, path)
+    return _body(status, body, address.shown, path)
+
+
+def _get(client: httpx.Client, address: Address, path: str) -> tuple[int, bytes]:
+    with client.stream("GET", address.http + path) as response:
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > _MAX_BODY:
+                raise ProtocolError(f"{address.shown}{path} is larger than {_MAX_BODY} bytes")
+        return response.status_code, bytes(body)
 
 
 def _body(status: int, body: bytes, where: str, path: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from starlette.routing import Route
 from openenv_gym.client.schemas import fetch_health, fetch_metadata, fetch_schema
 from openenv_gym.errors import AuthenticationError, OpenEnvGymError, ProtocolError, ServerUnreachableError
 from openenv_gym.providers.endpoint import Endpoint
+from tests.proxy import Proxy
 from tests.servers import LiveServer
 
 Serve = Callable[..., LiveServer]
@@ -87,6 +89,19 @@ def test_other_answers(live_server: Serve, response: Response, kind: type[OpenEn
     assert type(refused.value) is kind
     assert f"{server.base_url}" in str(refused.value)
     assert TOKEN not in str(refused.value)
+
+
+def test_a_connection_that_is_cut_is_not_the_last(live_server: Serve) -> None:
+    server = live_server(app(lambda request: JSONResponse({"ok": True})))
+    with Proxy(server.base_url) as proxy:
+        proxy.refuse()
+        timer = threading.Timer(0.2, proxy.refuse, (False,))
+        timer.start()
+        assert fetch_schema(Endpoint(proxy.base_url)) == {"ok": True}
+        timer.join()
+        proxy.refuse()
+        with pytest.raises(ServerUnreachableError, match="cannot fetch"):
+            fetch_schema(Endpoint(proxy.base_url), timeout=0.5)
 
 
 def test_nobody_listens() -> None:
