@@ -158,10 +158,11 @@ def alone(settings: GitSettings) -> Iterator[GitEnvironment]:
 
 
 def test_nothing_is_left_of_a_server(alone: GitEnvironment, tmp_path: Path) -> None:
-    before = {thread.name for thread in threading.enumerate()}
+    before = set(threading.enumerate())
     alone.reset(task_id="tip")
     directory = alone._shared.directory
     assert directory.is_dir()
     alone.close()
     assert not directory.exists()
-    assert {thread.name for thread in threading.enumerate()} - before == set()
+    left = {thread.name for thread in set(threading.enumerate()) - before}
+    assert left <= {"AnyIO worker thread"}  # of the git host that this process serves for all tests
