@@ -88,6 +88,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         render_mode: str | None = None,
     ) -> None:
         super().__init__()
+        self.closed = True  # until construction went through: `VectorEnv.__del__` asks
         check_options(on_fault, render_mode)
         if num_envs < 1:
             raise UsageError(f"num_envs={num_envs}: a vector environment has at least one lane")
@@ -114,6 +115,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         self.action_space = self._engine.action_space
         self.observation_space = self._engine.observation_space
         self._pending: tuple[Plan, Calls] | None = None
+        self.closed = False
 
     @property
     def aio(self) -> AsyncVectorFace:
