@@ -117,7 +117,7 @@ def test_a_frame_beyond_the_limit_closes_its_connection(live_server, frame):
 
 def test_a_client_that_does_not_read_holds_up_nobody(live_server):
     server = live_server(create_app(Verbose, Say, Heard, settings=ServerSettings(lease=0.05)))
-    with peer(server, close_timeout=0.1) as lazy, peer(server) as other:
+    with peer(server, close_timeout=0.1, max_size=None, max_queue=1) as lazy, peer(server) as other:
         sessions = lazy.open(6)
         # Far more than the buffers between the two hold, and all of it for a client that reads nothing.
         lazy.connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
