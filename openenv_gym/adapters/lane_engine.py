@@ -1,7 +1,7 @@
 """What the synchronous and the asyncio vector environment share: plans of exchanges with a session pool.
 
 A plan is a generator that yields the calls to make and is sent their results, until it returns the batch.
-Who drives it decides how to wait: `RemoteVectorEnv` blocks, `AsyncRemoteVectorEnv` awaits.
+Who drives it decides how to wait: `RemoteVectorEnv` blocks, `AsyncVectorFace` awaits.
 """
 
 from __future__ import annotations

@@ -94,6 +94,7 @@ class SessionPool:
         self._lanes = lanes
         self._io = io_thread()
         self._inbox = Inbox(self._io.loop, len(lanes))
+        self._abandonments = 0
         self._closing = threading.Lock()
         self._closed = False
 
@@ -120,7 +121,7 @@ class SessionPool:
         """
         self._require_usable()
         self._inbox.claim([lane for lane, _ in calls])
-        self._io.call_soon(self._start, calls, timeout)
+        self._io.call_soon(self._start, calls, timeout, self._abandonments)
 
     def collect(
         self, min_count: int, timeout: float | None = None, lanes: Collection[int] | None = None
@@ -270,19 +271,22 @@ class SessionPool:
 
     # --- inside ----------------------------------------------------------------------------------------
 
-    def _start(self, calls: Sequence[tuple[int, Request]], timeout: float | None) -> None:
-        """Start calls; on the I/O loop.
+    def _start(self, calls: Sequence[tuple[int, Request]], timeout: float | None, abandonments: int) -> None:
+        """Start calls, unless they were abandoned meanwhile; on the I/O loop.
 
         What a turn of the loop starts is sent at its end: so a server works on the first part of a large
         batch while the next is being made.
         """
+        if abandonments != self._abandonments:
+            return
         lanes, reporters = self._lanes, self._inbox.reporters
         for lane, request in calls[:_PART]:
             lanes[lane].start(request, timeout, reporters[lane])
         if len(calls) > _PART:
-            self._io.loop.call_soon(self._start, calls[_PART:], timeout)
+            self._io.loop.call_soon(self._start, calls[_PART:], timeout, abandonments)
 
     async def _give_all_up(self) -> None:
+        self._abandonments += 1  # first: parts of a batch that wait for their turn must not start any more
         await asyncio.gather(*(self._lanes[lane].abandon() for lane in self._inbox.running()))
         self._inbox.forget()
 

@@ -128,6 +128,24 @@ def test_abandoning_frees_every_lane_whatever_it_does(pool: SessionPool, server:
     wait_until(lambda: server.live == LANES)
 
 
+async def _submit_and_abandon(pool: SessionPool, calls: list[tuple[int, Request]]) -> None:
+    """Begin a batch and give it up before the loop has come to its second part."""
+    pool._inbox.claim([lane for lane, _ in calls])
+    pool._start(calls, PATIENCE, pool._abandonments)
+    await pool._give_all_up()
+
+
+def test_abandoning_ends_a_batch_whose_parts_have_not_all_begun(
+    pool: SessionPool, server: DialectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openenv_gym.client.pool._PART", 1)
+    late = step(say="late")
+    io_thread().run(_submit_and_abandon(pool, [(lane, late) for lane in range(LANES)]), PATIENCE)
+    pool.submit([(lane, RESET) for lane in range(LANES)], PATIENCE)
+    assert all(isinstance(result, Outcome) for _, result in pool.collect(LANES, PATIENCE))
+    assert [request for request in server.heard if request == late] in ([], [late])
+
+
 def test_abandoning_ends_the_search_of_a_reset() -> None:
     with SessionPool([Endpoint("nowhere")], 1, connector=MemoryConnector()) as pool:
         pool.submit([(0, RESET)], None)
