@@ -4,7 +4,7 @@ PYTEST_ARGS ?=
 PROJECTS := -e .[server,cli] -e envs/echo_env -e envs/git_env
 SOURCES := pyproject.toml tools/setup.sh $(wildcard envs/*/pyproject.toml requirements/*.txt)
 
-.PHONY: help demo test check format lock bench bench-long bench-plot clean
+.PHONY: help demo test check format lock bench bench-long bench-rest bench-plot clean
 
 help:
 	@echo "make demo [REPO=path-or-url]   agents work in a real git repository, eight at a time"
@@ -38,18 +38,16 @@ bench: .venv/.ready .venv-interop/.ready
 	.venv-interop/bin/python benchmarks/latency.py
 	.venv-interop/bin/python benchmarks/pixels.py
 	.venv-interop/bin/python benchmarks/sleepers.py
-	.venv-interop/bin/python benchmarks/partial_receive.py
-	.venv-interop/bin/python benchmarks/reconnect.py
-	.venv-interop/bin/python benchmarks/memory.py
-	.venv/bin/python benchmarks/workers.py
-	.venv/bin/python benchmarks/import_cost.py
-	.venv/bin/python benchmarks/git_reset.py
+	$(MAKE) bench-rest
 
 bench-long: .venv/.ready .venv-interop/.ready
 	.venv-interop/bin/python benchmarks/throughput.py --long
 	.venv-interop/bin/python benchmarks/latency.py --rounds 9 --seconds 1
 	.venv-interop/bin/python benchmarks/pixels.py --rounds 5 --seconds 2
 	.venv-interop/bin/python benchmarks/sleepers.py --long
+	$(MAKE) bench-rest
+
+bench-rest: .venv/.ready .venv-interop/.ready
 	.venv-interop/bin/python benchmarks/partial_receive.py
 	.venv-interop/bin/python benchmarks/reconnect.py
 	.venv-interop/bin/python benchmarks/memory.py
