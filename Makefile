@@ -1,14 +1,20 @@
 # Two commands: `make demo` and `make test`. Both do all their own set-up.
 REPO ?= .
 PYTEST_ARGS ?=
-PROJECTS := -e .[server,cli] -e envs/echo_env -e envs/git_env
+# The packages that need browsers, simulators or other heavy libraries have their tests in tests/full/envs.
+ENVS := $(wildcard envs/*_env)
+HEAVY_ENVS := $(patsubst tests/full/envs/%,envs/%_env,$(wildcard tests/full/envs/*))
+PROJECTS := -e .[server,cli] $(addprefix -e ,$(filter-out $(HEAVY_ENVS),$(ENVS)))
+ALL_PROJECTS := -e .[server,cli,engines] $(addprefix -e ,$(ENVS))
 SOURCES := pyproject.toml tools/setup.sh $(wildcard envs/*/pyproject.toml requirements/*.txt)
 
-.PHONY: help demo test check format lock bench bench-long bench-rest bench-plot clean
+.PHONY: help demo test test-all sweep check format lock bench bench-long bench-rest bench-plot clean
 
 help:
 	@echo "make demo [REPO=path-or-url]   agents work in a real git repository, eight at a time"
-	@echo "make test                      every test"
+	@echo "make test                      the tests of all that installs quickly"
+	@echo "make test-all                  the rest: browsers, simulators, engines; installs Chromium and Stockfish"
+	@echo "make sweep                     what test-all samples, in full: every MiniWoB task, every Gymnasium id"
 	@echo "make check                     lint and types"
 	@echo "make bench                     the measurements behind the README's numbers, in short"
 	@echo "make bench-long                the same at the sizes of the README's tables"
@@ -18,8 +24,14 @@ demo: .venv/.ready
 	.venv/bin/python examples/git_demo.py $(REPO)
 
 test: .venv/.ready .venv-interop/.ready
-	.venv/bin/python -m pytest -n 2 --ignore tests/interop $(PYTEST_ARGS)
+	.venv/bin/python -m pytest -n 2 --ignore tests/interop --ignore tests/full $(PYTEST_ARGS)
 	.venv-interop/bin/python -m pytest -n 2 tests/interop tests/adapters tests/spaces $(PYTEST_ARGS)
+
+test-all: .venv-full/.ready
+	.venv-full/bin/python -m pytest -n 2 tests/full $(PYTEST_ARGS)
+
+sweep: .venv-full/.ready
+	OPENENV_GYM_SWEEP=all .venv-full/bin/python -m pytest -n 2 tests/full/sweep --timeout 3600 $(PYTEST_ARGS)
 
 check: .venv/.ready
 	.venv/bin/ruff check .
@@ -69,5 +81,9 @@ bench-plot: .venv/.plots .venv-interop/.ready
 .venv-interop/.ready: $(SOURCES)
 	tools/setup.sh .venv-interop -c requirements/interop.txt $(PROJECTS) --group test openenv gymnasium
 
+.venv-full/.ready: $(SOURCES)
+	tools/setup.sh .venv-full --system chromium fonts-liberation stockfish -- \
+		-c requirements/full.txt $(ALL_PROJECTS) --group test
+
 clean:
-	rm -rf .venv .venv-interop .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info envs/*/*.egg-info
+	rm -rf .venv .venv-interop .venv-full .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info envs/*/*.egg-info

@@ -1,9 +1,19 @@
 #!/usr/bin/env bash
-# Make a virtual environment and install this project into it: tools/setup.sh VENV [uv pip install arguments...]
+# Make a virtual environment and install this project into it:
+#   tools/setup.sh VENV [--system DEBIAN_PACKAGE... --] [uv pip install arguments...]
 # Everything `make` needs beyond git, make and Python is installed here; system packages only where we are root.
 set -euo pipefail
 venv=$1
 shift
+system_packages=()
+if [ "${1:-}" = --system ]; then
+    shift
+    while [ "$1" != -- ]; do
+        system_packages+=("$1")
+        shift
+    done
+    shift
+fi
 cd "$(dirname "$0")/.."
 
 python=${PYTHON:-}
@@ -40,6 +50,11 @@ if ! command -v bwrap >/dev/null; then
     # The sandbox falls back to Landlock without it, so only the tests insist.
     install_system_packages "the sandbox for hostile commands" bubblewrap || true
 fi
+missing=()
+for package in "${system_packages[@]}"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+[ ${#missing[@]} = 0 ] || install_system_packages "what $venv is for" "${missing[@]}"
 
 export UV_SYSTEM_CERTS=1 # trust what the machine trusts, as pip does: companies have authorities of their own
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"

@@ -11,6 +11,7 @@ class EnvironmentEntry:
 
     Attributes:
         name: The part of the gymnasium id between ``openenv/`` and ``-v0``.
+        summary: What it is, in a few words: a row of the README, a line of ``openenv-gym serve --help``.
         server: Its ASGI app as an import string.
         image: Its container image.
         extra: The extra of ``openenv-gym`` that installs it.
@@ -18,6 +19,7 @@ class EnvironmentEntry:
     """
 
     name: str
+    summary: str
     server: str | None = None
     image: str | None = None
     extra: str | None = None
@@ -25,7 +27,16 @@ class EnvironmentEntry:
 
 
 BUILT_IN = (
-    EnvironmentEntry("Remote"),
-    EnvironmentEntry("Echo", "echo_env.server.app:app", "echo-env:latest", "echo", max_episode_steps=100),
-    EnvironmentEntry("Git", "git_env.server.app:app", "git-env:latest", "git", max_episode_steps=100),
+    EnvironmentEntry("Remote", "any server, by `base_url=`"),
+    EnvironmentEntry(
+        "Echo", "says it back", "echo_env.server.app:app", "echo-env:latest", "echo", max_episode_steps=100
+    ),
+    EnvironmentEntry(
+        "Git",
+        "a git workspace, fresh each episode",
+        "git_env.server.app:app",
+        "git-env:latest",
+        "git",
+        max_episode_steps=100,
+    ),
 )
