@@ -15,7 +15,7 @@ from gymnasium.spaces import Space
 
 from openenv_gym.errors import SchemaError
 from openenv_gym.spaces.bounds import integer_bounds, number_bounds
-from openenv_gym.spaces.container_codecs import ArrayCodec, RecordCodec, RecordField, TupleCodec
+from openenv_gym.spaces.container_codecs import ArrayCodec, FieldCodec, RecordCodec, RecordField, TupleCodec
 from openenv_gym.spaces.exact_codecs import exact_codec
 from openenv_gym.spaces.hints import space_from_hint
 from openenv_gym.spaces.json_equality import json_equal
@@ -120,13 +120,30 @@ class Compiler:
     def exact_record(self, schema: Mapping[str, Any], ignored: Collection[str]) -> RecordCodec:
         """Build the codec of an object whose ``gymnasium_space`` hint describes it without some fields.
 
+        Properties that the hint does not name are no part of the space either.
+
         Raises:
             SchemaError: The hint is not of a ``Dict``.
         """
         codec = exact_codec(space_from_hint(schema["gymnasium_space"]))
         if not isinstance(codec, RecordCodec):
             raise SchemaError(f"the gymnasium_space of a whole object must be a Dict, got {codec.space}")
-        return RecordCodec(codec.fields, ignored=ignored, space=codec.space)
+        others = schema.get("properties", {}).keys() - codec.fields.keys()
+        return RecordCodec(codec.fields, ignored={*ignored, *others}, space=codec.space)
+
+    def one_field(self, schema: Mapping[str, Any], ignored: Collection[str]) -> FieldCodec:
+        """Build the codec of an object that stands for the one of its properties ``gymnasium_field`` names.
+
+        Raises:
+            SchemaError: The object has no such property.
+        """
+        name, properties = schema["gymnasium_field"], schema.get("properties", {})
+        if name not in properties:
+            raise SchemaError(f"gymnasium_field must be one of {', '.join(properties)}, got {name!r:.80}")
+        record = self.record(
+            {**schema, "additionalProperties": False}, ignored={*ignored, *properties} - {name}
+        )
+        return FieldCodec(name, record)
 
     def _compile(self, schema: Schema, path: str) -> ValueCodec:
         if isinstance(schema, bool):

@@ -138,6 +138,38 @@ class RecordCodec(ValueCodec):
                 raise Misfit(f"no fields but {', '.join(self.fields)}", name)
 
 
+class FieldCodec(ValueCodec):
+    """An object that stands for one of its fields: the element is that field's.
+
+    Args:
+        name: The field.
+        record: The object's codec, with that field alone.
+    """
+
+    is_leaf = False
+
+    def __init__(self, name: str, record: RecordCodec) -> None:
+        super().__init__(record.fields[name].codec.space, record.kinds, record.expects)
+        self._name = name
+        self._record = record
+
+    def decode(self, value: Any) -> Any:
+        return self._record.decode(value)[self._name]
+
+    def encode(self, element: Any) -> dict[str, Any]:
+        return self._record.encode({self._name: element})
+
+    def decode_column(self, values: Sequence[Any], out: Any) -> Any:
+        batch = self._record.decode_column(values, None if out is None else {self._name: out})
+        return batch[self._name]
+
+    def encode_column(self, elements: Sequence[Any]) -> list[Any]:
+        return self._record.encode_column([{self._name: element} for element in elements])
+
+    def text_fields(self, path: str) -> Iterator[str]:
+        return self._record.text_fields(path)
+
+
 class ArrayCodec(ValueCodec):
     """An array of any length, as a ``Sequence``.
 

@@ -9,6 +9,8 @@ from openenv_gym.spaces.json_equality import json_equal
 from openenv_gym.spaces.keywords import is_record
 from openenv_gym.spaces.schema import Schema
 
+_HINTS = frozenset({"gymnasium_space", "gymnasium_field"})
+
 
 def merged(step: Schema, reset: Schema) -> Schema:
     """Return a schema that admits the values of both, field by field where both have named fields.
@@ -61,4 +63,4 @@ def _object(schema: Schema) -> dict[str, Any]:
 
 
 def _has_hint(schema: Schema) -> bool:
-    return isinstance(schema, Mapping) and "gymnasium_space" in schema
+    return isinstance(schema, Mapping) and not _HINTS.isdisjoint(schema)

@@ -24,6 +24,11 @@ branch, ``Discrete(1)``, means "left out", and is left out when encoded.
 ``null`` is a value like any other: a branch at the place where the schema has it. So ``str | None`` is
 ``OneOf(Text, Discrete(1))``: ``(0, "text")`` or ``(1, 0)``.
 
+A whole action or observation says by a ``gymnasium_space`` hint of a ``Dict`` which of its properties make up
+the space, and by ``gymnasium_field`` that its space is that of one property: with
+``"gymnasium_field": "action_id"`` an agent acts by a bare integer. The other properties are passed over, and
+left out of an encoded action, where their defaults apply.
+
 An object that allows additional properties beside named ones has one more field, ``additional_properties``,
 with the rest as a JSON object. Otherwise an unknown field is an error.
 
@@ -195,6 +200,8 @@ def _without(schema: Schema, names: Collection[str], compiler: Compiler, lenient
     if isinstance(schema, Mapping):
         if "gymnasium_space" in schema:
             return compiler.exact_record(schema, names)
+        if "gymnasium_field" in schema:
+            return compiler.one_field(schema, names)
         if is_record(schema):
             return compiler.record(schema, ignored=names, lenient=lenient)
         for keyword in ("anyOf", "oneOf"):

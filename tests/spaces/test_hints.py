@@ -13,13 +13,14 @@ from gymnasium import spaces
 from gymnasium.utils.env_checker import data_equivalence
 from pydantic import BaseModel, Field
 
-from openenv_gym.errors import SchemaError
+from openenv_gym.errors import InvalidActionError, SchemaError
 from openenv_gym.spaces import (
     ArraySequence,
     JsonText,
     Scalar,
     Text,
     Union,
+    action_codec,
     codec_for,
     hint_for,
     observation_codec,
@@ -126,6 +127,72 @@ def test_a_hint_of_the_whole_observation_passes_over_the_envelope() -> None:
     reset = observation_codec(schema, {"type": "object", "properties": {"hi": {"type": "string"}}})
     assert isinstance(reset.space, Union)
     assert reset.decode({"x": [0.5]})[0] == 0
+
+
+NUMERIC = spaces.Dict({"tiles": spaces.Box(0, 9, (3,), np.float32), "mask": spaces.MultiBinary(2)})
+GAME = {
+    "type": "object",
+    "properties": {
+        "tiles": {"type": "array", "items": {"type": "number"}},
+        "mask": {"type": "array", "items": {"type": "integer"}},
+        "moves": {"type": "array", "items": {"type": "string"}},
+        "done": {"type": "boolean"},
+    },
+    "required": ["tiles", "moves"],
+    "gymnasium_space": hint_for(NUMERIC),
+}
+
+
+def test_a_hint_of_a_whole_object_chooses_among_its_properties() -> None:
+    codec = observation_codec(GAME)
+    assert codec.space == NUMERIC
+    states = [{"tiles": [n, 1, 2], "mask": [0, 1], "moves": ["a"] * n, "done": False} for n in range(3)]
+    elements = [codec.decode(state) for state in states]
+    assert all(codec.space.contains(element) for element in elements)
+    assert codec.decode_column(states)["tiles"].tolist() == [[n, 1, 2] for n in range(3)]
+    with pytest.raises(SchemaError, match="no fields but mask, tiles"):
+        codec.decode({**states[0], "level": 3})
+
+
+MOVE = {
+    "type": "object",
+    "properties": {
+        "action_id": {"type": "integer", "gymnasium_space": hint_for(spaces.Discrete(4))},
+        "game": {"type": "string", "default": "catch"},
+        "metadata": {"type": "object"},
+    },
+    "required": ["action_id"],
+    "gymnasium_field": "action_id",
+}
+
+
+def test_an_action_can_be_one_field() -> None:
+    codec = action_codec(MOVE)
+    assert codec.space == spaces.Discrete(4)
+    assert codec.encode(np.int64(3)) == {"action_id": 3}
+    assert codec.encode_column(np.array([3, 0])) == [{"action_id": 3}, {"action_id": 0}]
+    assert codec.decode({"action_id": 2, "game": "2048", "metadata": {}}) == 2
+    with pytest.raises(InvalidActionError, match="action_id: expected an integer within"):
+        codec.encode(4)
+    with pytest.raises(SchemaError, match="must be one of action_id, game, metadata, got 'move'"):
+        action_codec({**MOVE, "gymnasium_field": "move"})
+
+
+def test_an_observation_can_be_one_field() -> None:
+    box = spaces.Box(-1, 1, (2,), np.float32)
+    schema = {"type": "object", "properties": {"x": {"gymnasium_space": hint_for(box)}, "done": {}}}
+    codec = observation_codec({**schema, "required": ["x"], "gymnasium_field": "x"})
+    assert codec.space == box
+    frames = [{"x": [0.5, n / 4], "done": False} for n in range(3)]
+    assert codec.decode(frames[1]).dtype == np.float32
+    batch = codec.decode_column(frames)
+    assert batch.tolist() == [[0.5, n / 4] for n in range(3)]
+    assert codec.decode_column(frames[::-1], batch) is batch
+    assert batch[0].tolist() == [0.5, 0.5]
+    with pytest.raises(SchemaError, match="x: expected numbers in"):
+        codec.decode({"x": [7, 7], "done": False})
+    text = observation_codec({**schema, "properties": {"x": True}, "gymnasium_field": "x", "required": ["x"]})
+    assert text.text_fields == ("x",)
 
 
 def test_decoded_arrays_are_fresh_and_writable() -> None:
