@@ -72,6 +72,11 @@ class GuardedProcess:
             _live.add(self)
 
     @property
+    def pid(self) -> int:
+        """The guard's process id; the program and all that it starts are its descendants."""
+        return self._guard.pid
+
+    @property
     def exit_code(self) -> int | None:
         """The program's exit code (minus the signal that killed it), once all of its tree is gone."""
         return self._guard.poll()

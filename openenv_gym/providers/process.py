@@ -76,6 +76,17 @@ class ProcessProvider(Provider):
         """Whether the server's process lives."""
         return self._server is not None and self._server.exit_code is None
 
+    @property
+    def pid(self) -> int:
+        """The process whose descendants the server's processes are, for looking at what they hold.
+
+        Raises:
+            UsageError: Nothing was started.
+        """
+        if self._server is None:
+            raise UsageError("this provider has started nothing that has a process id")
+        return self._server.pid
+
     def start(self, spec: ServerSpec) -> Endpoint:
         """Start the server; see `Provider.start`."""
         template = self._template(spec)
