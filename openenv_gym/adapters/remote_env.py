@@ -51,7 +51,8 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
     Args:
         base_url: The server, for example ``"http://localhost:8000"``; of several, the first healthy one.
         provider: Starts the server instead; stopped by `close`.
-        server: The environment's ASGI app as an import string. With neither ``base_url`` nor ``provider``
+        server: The environment's ASGI app as an import string, or another library's environment as
+            ``engine:ID``, for example ``"gymnasium:CartPole-v1"``. With neither ``base_url`` nor ``provider``
             it runs as a local child process that all environments of this process share.
         token: Bearer token for ``base_url``.
         image: The environment's container image, for providers that run containers.

@@ -36,7 +36,8 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
             siblings (``serve --workers``).
         num_envs: How many lanes, each with a session of its own.
         provider: Starts the server instead; stopped by `close`.
-        server: The environment's ASGI app as an import string. With neither ``base_url`` nor ``provider``
+        server: The environment's ASGI app as an import string, or another library's environment as
+            ``engine:ID``, for example ``"gymnasium:CartPole-v1"``. With neither ``base_url`` nor ``provider``
             it runs as a local child process that all environments of this process share.
         token: Bearer token for ``base_url``.
         image: The environment's container image, for providers that run containers.

@@ -13,6 +13,7 @@ from openenv_gym.client.schemas import fetch_schema
 from openenv_gym.errors import MissingExtraError, NotSupportedError, UsageError
 from openenv_gym.providers.endpoint import Endpoint, ServerSpec
 from openenv_gym.providers.provider import Provider
+from openenv_gym.server.engine_table import engine_of
 
 
 class Servers:
@@ -61,7 +62,8 @@ def find_servers(
     Args:
         base_url: Servers that run already.
         provider: Starts the server now; stopped on release.
-        server: The environment's ASGI app as an import string, for providers that run programs.
+        server: The environment's ASGI app as an import string, or ``engine:ID``, for providers that run
+            programs.
         token: Bearer token for ``base_url``.
         image: The environment's container image, for providers that run containers.
         extra: The extra of ``openenv-gym`` that installs ``server``.
@@ -135,6 +137,10 @@ def connect(
 
 def _require_package(server: str, extra: str | None) -> None:
     """Fail before a child is started, with the name of what to install."""
+    engine = engine_of(server)
+    if engine is not None:
+        engine.require()
+        return
     package = server.partition(":")[0].partition(".")[0]
     if importlib.util.find_spec(package) is None:
         if extra is not None:

@@ -24,7 +24,8 @@ class ServerSpec:
     """What to start. Equal specs are equal keys, so that one server can serve all who ask for the same.
 
     Attributes:
-        app: The ASGI app as an import string, for example ``"echo_env.server.app:app"``.
+        app: The ASGI app as an import string, for example ``"echo_env.server.app:app"``, or another library's
+            environment as ``engine:ID``, for example ``"gymnasium:CartPole-v1"``.
         image: The container image that holds the app.
         environ: Environment variables for the server, beside those its provider passes on.
         name: What messages and labels call it.

@@ -99,7 +99,7 @@ def create_app(
         state_cls=state_cls,
         reset_observation_cls=reset_observation_cls,
     )
-    return _compose(definition, settings, _parse_mode(mode))
+    return compose_app(definition, settings, mode)
 
 
 def create_fastapi_app(
@@ -128,7 +128,10 @@ def create_fastapi_app(
     )
 
 
-def _compose(definition: EnvironmentDefinition, settings: ServerSettings, mode: ServerMode) -> FastAPI:
+def compose_app(
+    definition: EnvironmentDefinition, settings: ServerSettings, mode: ServerMode | str | None = None
+) -> FastAPI:
+    """Make the ASGI app of an environment that is defined already; see `create_app`."""
     runaways = Runaways(settings.max_runaways)
     new_executor = partial(make_executor, definition, runaways)
     enquiries = Enquiries(new_executor, settings)
@@ -167,7 +170,7 @@ def _compose(definition: EnvironmentDefinition, settings: ServerSettings, mode: 
             allow_credentials="*" not in settings.allowed_origins,
         )
     app.include_router(info_router(definition, table, enquiries, runaways))
-    if mode is ServerMode.SIMULATION:
+    if _parse_mode(mode) is ServerMode.SIMULATION:
         app.include_router(HttpSessions(table).router())
     app.include_router(mcp_router(mcp))
     app.include_router(tasks_router(definition.name, enquiries))

@@ -44,27 +44,24 @@ _DEFAULT_CAPACITY = {
 
 
 @dataclass(frozen=True, slots=True)
-class ImportPaths:
-    """An environment by names alone, so that another process can define it: each is ``"module:qualname"``."""
+class Recipe:
+    """How another process defines an environment: a function to call there.
 
-    factory: str
-    action_cls: str
-    observation_cls: str
-    state_cls: str
-    reset_observation_cls: str
+    Attributes:
+        name: The environment's public name.
+        function: Its import path, ``"module:qualname"``. It takes ``execution=`` beside the arguments, and
+            returns an `EnvironmentDefinition`.
+        arguments: Its keyword arguments, as values that `wire.pipe` carries.
+    """
+
     name: str
+    function: str
+    arguments: dict[str, Any]
 
     def define(self, execution: Execution) -> EnvironmentDefinition:
         """Import everything and define the environment again."""
-        return define(
-            resolve(self.factory),
-            resolve(self.action_cls),
-            resolve(self.observation_cls),
-            name=self.name,
-            execution=execution,
-            state_cls=resolve(self.state_cls),
-            reset_observation_cls=resolve(self.reset_observation_cls),
-        )
+        definition: EnvironmentDefinition = resolve(self.function)(**self.arguments, execution=execution)
+        return definition
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,7 @@ class EnvironmentDefinition:
         methods: Which methods to call, and what ``reset`` accepts.
         offers_snapshots: Whether it has ``snapshot()`` and ``restore(state)``.
         tool_actions: For OpenEnv's tool environments: the models that an action's ``type`` chooses from.
-        import_paths: The definition by names; only where ``execution`` is ``process``.
+        recipe: How a worker process defines it again; only where ``execution`` is ``process``.
     """
 
     factory: Callable[[], Any]
@@ -104,7 +101,7 @@ class EnvironmentDefinition:
     methods: Methods
     offers_snapshots: bool
     tool_actions: Mapping[str, type[BaseModel]]
-    import_paths: ImportPaths | None = None
+    recipe: Recipe | None = None
 
     @functools.cached_property
     def validate_action(self) -> Callable[[dict[str, Any]], BaseModel]:
@@ -160,6 +157,7 @@ def define(
     execution: str | None = None,
     state_cls: type[BaseModel] = State,
     reset_observation_cls: type[BaseModel] | None = None,
+    recipe: Recipe | None = None,
 ) -> EnvironmentDefinition:
     """Inspect an environment and settle how it is run.
 
@@ -174,6 +172,7 @@ def define(
         execution: Overrides the class's own ``EXECUTION``.
         state_cls: Model of its state.
         reset_observation_cls: Model of the observations that ``reset`` returns, where they differ.
+        recipe: How a worker process defines it; by default by the import paths of all that is given here.
 
     Raises:
         UsageError: The environment cannot be run like this; the message says what to change.
@@ -203,8 +202,30 @@ def define(
         tool_actions=_tool_actions(action_cls),
     )
     if where is Execution.PROCESS:
-        return replace(definition, import_paths=_import_paths(definition))
+        return replace(definition, recipe=recipe or _recipe(definition))
     return definition
+
+
+def define_by_names(
+    factory: str,
+    action_cls: str,
+    observation_cls: str,
+    state_cls: str,
+    reset_observation_cls: str,
+    *,
+    name: str,
+    execution: str,
+) -> EnvironmentDefinition:
+    """Define an environment whose parts are given as import paths."""
+    return define(
+        resolve(factory),
+        resolve(action_cls),
+        resolve(observation_cls),
+        name=name,
+        execution=execution,
+        state_cls=resolve(state_cls),
+        reset_observation_cls=resolve(reset_observation_cls),
+    )
 
 
 def _environment_class(factory: Callable[[], Any]) -> type:
@@ -294,12 +315,7 @@ def _tool_actions(action_cls: type[BaseModel]) -> dict[str, type[BaseModel]]:
     return {kind: getattr(home, name) for kind, name in names.items() if hasattr(home, name)}
 
 
-def _import_paths(definition: EnvironmentDefinition) -> ImportPaths:
-    return ImportPaths(
-        factory=import_path(definition.factory),
-        action_cls=import_path(definition.action_cls),
-        observation_cls=import_path(definition.observation_cls),
-        state_cls=import_path(definition.state_cls),
-        reset_observation_cls=import_path(definition.reset_observation_cls),
-        name=definition.name,
-    )
+def _recipe(definition: EnvironmentDefinition) -> Recipe:
+    parts = ("factory", "action_cls", "observation_cls", "state_cls", "reset_observation_cls")
+    paths = {part: import_path(getattr(definition, part)) for part in parts}
+    return Recipe(definition.name, import_path(define_by_names), {**paths, "name": definition.name})

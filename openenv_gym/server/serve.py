@@ -22,6 +22,7 @@ from websockets.exceptions import InvalidState
 
 from openenv_gym.errors import UsageError
 from openenv_gym.server.allocator import keep_freed_memory
+from openenv_gym.server.engine_table import engine_of
 from openenv_gym.server.garbage_collector import garbage_collector
 from openenv_gym.server.listeners import listen, listen_beside, tune
 from openenv_gym.server.options import add_arguments
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 _PING_INTERVAL = 30.0
 _PING_PATIENCE = 15 * 60.0
 _LAST_CALLS = 5  # seconds that connections get to end once their sessions are closed
+_ENGINES = "openenv_gym.engines.app"  # by name, because the engines stand above the server
 _MARGIN = 5.0  # seconds beyond all its graces after which a server that should have ended is stuck
 
 
@@ -190,11 +192,14 @@ def load_app(path: str) -> Any:
     """Import an app by name.
 
     Args:
-        path: ``package.module:attribute``; a function without parameters is called and makes the app.
+        path: ``package.module:attribute``; a function without parameters is called and makes the app. Or
+            ``engine:ID``, another library's environment.
 
     Raises:
         UsageError: The name is malformed or leads nowhere.
     """
+    if engine_of(path) is not None:
+        return importlib.import_module(_ENGINES).create_engine_app(path)
     module_name, _, attribute = path.partition(":")
     if not module_name or not attribute:
         raise UsageError(f"{path!r} is no app: write it as package.module:attribute")
@@ -265,7 +270,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "app", help="package.module:attribute of an ASGI app, or of a function that makes one"
+        "app",
+        help="package.module:attribute of an ASGI app, or of a function that makes one; or engine:ID",
     )
     parser.add_argument("--fd", type=int, help="serve on this inherited listening socket instead of a port")
     add_arguments(parser)

@@ -12,7 +12,7 @@ import socket
 import sys
 from typing import Any
 
-from openenv_gym.server.definition import EnvironmentDefinition, Execution, ImportPaths
+from openenv_gym.server.definition import EnvironmentDefinition, Execution, Recipe
 from openenv_gym.server.host import EnvironmentHost
 from openenv_gym.server.jobs import HostReply
 from openenv_gym.server.lifeline import die_with_owner
@@ -39,8 +39,8 @@ def main(arguments: list[str]) -> None:
 
 def _define(message: Message | None) -> EnvironmentDefinition | ErrorReply:
     match message:
-        case ["open", dict() as names, python_path]:
-            paths = ImportPaths(**names)
+        case ["open", dict() as parts, python_path]:
+            recipe = Recipe(**parts)
         case _:
             raise pipe.FrameError(f"expected to open an environment, got {str(message)[:200]}")
     # Ours was set so that this process finds the environment; what it starts in turn has no use for it.
@@ -48,11 +48,11 @@ def _define(message: Message | None) -> EnvironmentDefinition | ErrorReply:
     if python_path is not None:
         os.environ["PYTHONPATH"] = python_path
     try:
-        return paths.define(Execution.INLINE)
+        return recipe.define(Execution.INLINE)
     except Exception as error:
-        logging.exception("%s could not be imported", paths.name)
-        text = f"{paths.name} could not be imported in a worker: {type(error).__name__}: {error}"
-        details = {"type": type(error).__name__, "factory_name": paths.name}
+        logging.exception("%s could not be imported", recipe.name)
+        text = f"{recipe.name} could not be imported in a worker: {type(error).__name__}: {error}"
+        details = {"type": type(error).__name__, "factory_name": recipe.name}
         return ErrorReply(ErrorCode.FACTORY_ERROR, text, details)
 
 

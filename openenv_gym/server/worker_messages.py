@@ -3,7 +3,7 @@
 ::
 
     server -> worker                           worker -> server, or ["error", code, message, details]
-    ["open", {import paths}, python_path]      ["opened"]
+    ["open", {recipe}, python_path]            ["opened"]
     ["request", op, payload, timeout]          ["outcome", ...], ["state", data], ["mcp", data],
                                                or ["snapshot", bytes]
     ["restore", bytes, timeout]                ["restored"]

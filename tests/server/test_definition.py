@@ -148,9 +148,10 @@ def foreign_models() -> dict[str, Any]:
 
 
 def test_a_process_needs_names_that_lead_back() -> None:
-    paths = define_it(battery.Foreign, execution="process").import_paths
-    assert paths.factory == "tests.server.battery:Foreign"
-    again = paths.define(Execution.INLINE)
+    recipe = define_it(battery.Foreign, execution="process").recipe
+    assert recipe is not None
+    assert recipe.arguments["factory"] == "tests.server.battery:Foreign"
+    again = recipe.define(Execution.INLINE)
     assert again.environment_cls is battery.Foreign
     assert again.execution is Execution.INLINE
 

@@ -42,14 +42,14 @@ class ProcessExecutor(Executor):
         self._task: asyncio.Task[HostReply] | None = None  # held, for the loop does not
 
     async def _open(self, timeout: float | None) -> ErrorReply | None:
-        paths = self.definition.import_paths
-        assert paths is not None, "define() sets them for execution 'process'"
+        recipe = self.definition.recipe
+        assert recipe is not None, "define() sets them for execution 'process'"
         timeout = OPEN_TIMEOUT if timeout is None else timeout
         try:
             self._worker = await WorkerProcess.spawn()
         except OSError as error:
             return self._not_made(f"no worker process could be started: {error}")
-        frame = pipe.encode(["open", asdict(paths), os.environ.get("PYTHONPATH")])
+        frame = pipe.encode(["open", asdict(recipe), os.environ.get("PYTHONPATH")])
         try:
             answer = await self._call(self._worker, frame, timeout)
             if answer == ["opened"]:
