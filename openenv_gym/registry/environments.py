@@ -29,6 +29,13 @@ class EnvironmentEntry:
 BUILT_IN = (
     EnvironmentEntry("Remote", "any server, by `base_url=`"),
     EnvironmentEntry(
+        "Connect4",
+        "four in a row, by self-play or against an opponent",
+        "connect4_env.server.app:app",
+        "connect4-env:latest",
+        "connect4",
+    ),
+    EnvironmentEntry(
         "Echo", "says it back", "echo_env.server.app:app", "echo-env:latest", "echo", max_episode_steps=100
     ),
     EnvironmentEntry(
@@ -38,5 +45,12 @@ BUILT_IN = (
         "git-env:latest",
         "git",
         max_episode_steps=100,
+    ),
+    EnvironmentEntry(
+        "Snake",
+        "eat fruit, grow, hit nothing",
+        "snake_env.server.app:app",
+        "snake-env:latest",
+        "snake",
     ),
 )

@@ -17,6 +17,8 @@ import numpy as np
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
+from openenv_gym.spaces.array_field import ArrayOf
+
 ATOMS = frozenset({str, int, float, bool, type(None)})
 _PLAIN_ANNOTATIONS = frozenset({*ATOMS, None, Any, bytes, list, tuple, dict, np.ndarray})
 _CONTAINERS = frozenset({list, tuple, dict, Union, types.UnionType})
@@ -115,6 +117,8 @@ def _is_plain_annotation(annotation: Any) -> bool:
     origin = get_origin(annotation)
     if origin is None:
         return annotation is Ellipsis or annotation in _PLAIN_ANNOTATIONS
+    if origin is np.ndarray:
+        return True
     if origin is Literal:
         return all(type(value) in ATOMS for value in get_args(annotation))
     if origin is Annotated:
@@ -124,8 +128,8 @@ def _is_plain_annotation(annotation: Any) -> bool:
 
 
 def _has_schema_hook(metadata: Any) -> bool:
-    """Whether an annotation's metadata may change how the value is serialized."""
-    return hasattr(metadata, "__get_pydantic_core_schema__")
+    """Whether an annotation's metadata may change how the value is serialized; `ArrayOf` leaves it an array."""
+    return hasattr(metadata, "__get_pydantic_core_schema__") and not isinstance(metadata, ArrayOf)
 
 
 def _plain_other(value: Any) -> Any:

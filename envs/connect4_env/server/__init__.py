@@ -1,0 +1,1 @@
+"""The Connect4 environment's server side."""

@@ -1,0 +1,1 @@
+"""The Snake environment's server side."""
