@@ -14,7 +14,7 @@ NUM_CHANNELS = 8
 
 
 class SnakeAction(Action):
-    """Where to go. Its gymnasium space is ``Discrete(3)`` for relative moves, ``Discrete(5)`` for global ones."""
+    """Where to go. Its gymnasium space is ``Discrete(3)`` if moves are relative, else ``Discrete(5)``."""
 
     model_config = ConfigDict(json_schema_extra={"gymnasium_field": "action"})
 

@@ -128,7 +128,7 @@ def _is_plain_annotation(annotation: Any) -> bool:
 
 
 def _has_schema_hook(metadata: Any) -> bool:
-    """Whether an annotation's metadata may change how the value is serialized; `ArrayOf` leaves it an array."""
+    """Whether an annotation's metadata may change how the value is serialized; that of arrays does not."""
     return hasattr(metadata, "__get_pydantic_core_schema__") and not isinstance(metadata, ArrayOf)
 
 

@@ -17,6 +17,7 @@ ArraySpace = spaces.Box | spaces.MultiBinary | spaces.MultiDiscrete
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _JSON_TYPES = {"b": "boolean", "i": "integer", "u": "integer", "f": "number"}
+_KINDS = {"b": "b", "i": "iu", "u": "iu", "f": "iuf"}  # of numbers that may become a dtype of this kind
 
 
 class ArrayOf:
@@ -66,7 +67,7 @@ class ArrayOf:
             raise ValueError(f"expected numbers of shape {shape}, got {numbers.shape}")
         if numbers.dtype == self.dtype:
             return numbers
-        if numbers.size and not np.can_cast(numbers.dtype, self.dtype, "same_kind"):
+        if numbers.size and numbers.dtype.kind not in _KINDS[self.dtype.kind]:
             raise ValueError(f"expected numbers of dtype {self.dtype}, got {numbers.dtype}")
         converted = numbers.astype(self.dtype)
         if self.dtype.kind != "f" and not np.array_equal(converted, numbers):

@@ -1,4 +1,4 @@
-"""The Connect4 environment as an ASGI app: ``uvicorn connect4_env.server.app:app``, or the command ``server``."""
+"""The Connect4 environment as an ASGI app: ``uvicorn connect4_env.server.app:app``, or as ``server``."""
 
 from __future__ import annotations
 

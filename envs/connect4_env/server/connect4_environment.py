@@ -14,7 +14,7 @@ from annotated_types import Interval
 
 from connect4_env.models import COLUMNS, Connect4Action, Connect4Observation, Connect4State
 from connect4_env.server.opponents import minimax_move, random_move
-from connect4_env.server.position import Position
+from connect4_env.server.position import EMPTY, Position
 from openenv_gym.models import EnvironmentMetadata
 from openenv_gym.server import Environment
 
@@ -38,7 +38,7 @@ class _Game:
     rng: random.Random
     opponent: Opponent | None
     depth: int
-    position: Position = Position()
+    position: Position = EMPTY
     player: int = 1
     steps: int = 0
     winner: int | None = None

@@ -76,3 +76,6 @@ class Position(NamedTuple):
         """
         mine, theirs = (np.int64(bits) >> _CELLS & 1 for bits in (self.own, self.other))
         return (own * (mine - theirs)).astype(np.int8)
+
+
+EMPTY = Position()

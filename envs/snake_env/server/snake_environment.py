@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from uuid import uuid4
 
-from annotated_types import Ge, Interval
+from annotated_types import Ge
 from pydantic import FiniteFloat
 
 from openenv_gym.errors import InvalidActionError, NotResetError
