@@ -29,6 +29,13 @@ class EnvironmentEntry:
 BUILT_IN = (
     EnvironmentEntry("Remote", "any server, by `base_url=`"),
     EnvironmentEntry(
+        "Chess",
+        "chess against a random mover, Stockfish or oneself",
+        "chess_env.server.app:app",
+        "chess-env:latest",
+        "chess",
+    ),
+    EnvironmentEntry(
         "Connect4",
         "four in a row, by self-play or against an opponent",
         "connect4_env.server.app:app",

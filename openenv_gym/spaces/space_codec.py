@@ -161,6 +161,11 @@ def action_codec(
     """
     expanded = expand(schema)
     required = expanded.get("required", ()) if isinstance(expanded, Mapping) else ()
+    if isinstance(expanded, Mapping) and "gymnasium_field" in expanded:
+        expanded = {
+            **expanded,
+            "required": [*required, expanded["gymnasium_field"]],
+        }  # who acts by it gives it
     codec = _without(expanded, ACTION_ENVELOPE.difference(required), Compiler(max_text_length))
     return SpaceCodec(codec, "action", InvalidActionError)
 

@@ -176,6 +176,10 @@ def test_an_action_can_be_one_field() -> None:
         codec.encode(4)
     with pytest.raises(SchemaError, match="must be one of action_id, game, metadata, got 'move'"):
         action_codec({**MOVE, "gymnasium_field": "move"})
+    optional = {**MOVE["properties"]["action_id"], "default": None}  # others may act by something else
+    codec = action_codec({**MOVE, "properties": {"action_id": optional}, "required": []})
+    assert codec.space == spaces.Discrete(4)
+    assert codec.encode(3) == {"action_id": 3}
 
 
 def test_an_observation_can_be_one_field() -> None:

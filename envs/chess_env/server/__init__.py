@@ -1,0 +1,1 @@
+"""The Chess environment's server side."""
