@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
+import signal
 import subprocess
+from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,20 +22,32 @@ class SandboxProcess:
     the last program.
 
     Attributes:
-        stdin: Unbuffered pipe to its standard input.
+        stdin: Unbuffered pipe to its standard input; None where the caller gave it a descriptor instead.
         stdout: Unbuffered pipe from its standard output; nothing bounds what comes.
         stderr: Unbuffered pipe from its standard error.
         returncode: Its exit code (minus a signal), None while it is not known to have ended.
+        stopped_by: The field of `Limits` because of which the sandbox killed it; None otherwise, and while
+            it is not known to have ended.
     """
 
+    stdout: IO[bytes]
+    stderr: IO[bytes]
+
     def __init__(
-        self, sandbox: Sandbox, pid: int, descriptor: int, pipes: tuple[IO[bytes], IO[bytes], IO[bytes]]
+        self, sandbox: Sandbox, pid: int, descriptor: int, pipes: Sequence[IO[bytes] | None]
     ) -> None:
         self._sandbox = sandbox
         self._pid = pid
         self._ended = os.fdopen(descriptor, "rb", buffering=0)
-        self.stdin, self.stdout, self.stderr = pipes
+        self.stdin, stdout, stderr = pipes
+        assert stdout is not None and stderr is not None
+        self.stdout, self.stderr = stdout, stderr
         self.returncode: int | None = None
+        self.stopped_by: str | None = None
+
+    def fileno(self) -> int:
+        """A descriptor to wait on: readable once the program has ended."""
+        return self._ended.fileno()
 
     def poll(self) -> int | None:
         """The exit code, or None while it runs.
@@ -41,7 +56,7 @@ class SandboxProcess:
             SandboxError, ClosedError: The sandbox is gone.
         """
         if self.returncode is None:
-            self.returncode = self._sandbox._ask_about(self._pid, "poll")
+            self.returncode, self.stopped_by = self._sandbox._ask_about(self._pid, "poll")
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
@@ -67,12 +82,18 @@ class SandboxProcess:
             SandboxError, ClosedError: The sandbox is gone.
         """
         if self.returncode is None:
-            self.returncode = self._sandbox._ask_about(self._pid, "kill")
+            self.returncode, self.stopped_by = self._sandbox._ask_about(self._pid, "kill")
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to it, and to nothing that it started. No effect when it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._ended.fileno(), number)
 
     def close(self) -> None:
         """Close the pipes; the program itself lives on until it notices, or is killed. Idempotent."""
         for stream in (self.stdin, self.stdout, self.stderr, self._ended):
-            stream.close()
+            if stream is not None:
+                stream.close()
 
     def __enter__(self) -> SandboxProcess:
         return self

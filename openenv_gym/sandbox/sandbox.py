@@ -10,7 +10,7 @@ import warnings
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from openenv_gym.errors import ClosedError, SandboxError, UsageError
 from openenv_gym.sandbox.identity import tasks_of_this_user
@@ -135,12 +135,23 @@ class Sandbox:
         cwd: str | None = None,
         environ: Mapping[str, str] | None = None,
         limits: Limits | None = None,
+        stdin: int | None = None,
     ) -> SandboxProcess:
-        """Start a program that lives on, to be spoken to over pipes. Arguments and errors: see `run`."""
+        """Start a program that lives on, to be spoken to over pipes. Arguments and errors: see `run`.
+
+        Args:
+            stdin: A descriptor to be its standard input instead of a pipe, for example one end of a socket
+                pair for a protocol that leaves both outputs free. It stays the caller's to close.
+        """
         request = self._program("start", argv, cwd, environ, None, limits)
-        theirs, ours = [], []
+        theirs: list[int] = []
+        ours: list[IO[bytes] | None] = []
         try:
             for mode in ("wb", "rb", "rb"):
+                if mode == "wb" and stdin is not None:
+                    theirs.append(os.dup(stdin))
+                    ours.append(None)
+                    continue
                 reading, writing = os.pipe()
                 their_end, our_end = (reading, writing) if mode == "wb" else (writing, reading)
                 theirs.append(their_end)
@@ -148,13 +159,13 @@ class Sandbox:
             reply, _, received = self._call(request, b"", _GRACE, 0, theirs)
         except BaseException:
             for stream in ours:
-                stream.close()
+                if stream is not None:
+                    stream.close()
             raise
         finally:
             for descriptor in theirs:
                 os.close(descriptor)
-        stdin, stdout, stderr = ours
-        return SandboxProcess(self, reply["pid"], received[0], (stdin, stdout, stderr))
+        return SandboxProcess(self, reply["pid"], received[0], ours)
 
     # --- files -----------------------------------------------------------------------------------------
 
@@ -250,9 +261,10 @@ class Sandbox:
             return 2  # the helper and the process that it keeps ready
         return tasks_of_this_user()
 
-    def _ask_about(self, pid: int, operation: str) -> int | None:
-        code: int | None = self._call({"op": operation, "pid": pid}, b"", _GRACE, 0)[0]["exit_code"]
-        return code
+    def _ask_about(self, pid: int, operation: str) -> tuple[int | None, str | None]:
+        """A long-lived program's exit code and the limit that it broke, each None where there is none."""
+        reply = self._call({"op": operation, "pid": pid}, b"", _GRACE, 0)[0]
+        return reply["exit_code"], reply["stopped_by"]
 
     def _call(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -130,7 +131,35 @@ def test_a_long_lived_program_is_killed_with_its_children(sandbox) -> None:
 
 def test_a_long_lived_program_ends_with_its_time(opened) -> None:
     with opened().popen(["sleep", "60"], limits=Limits(wall_seconds=0.2)) as process:
+        assert process.stopped_by is None
         assert process.wait(20) == -signal.SIGKILL
+        assert process.stopped_by == "wall_seconds"
+
+
+def test_a_long_lived_program_is_signalled_alone(sandbox) -> None:
+    command = "trap 'echo caught; exit 3' INT; sh -c 'sleep 60; :' & echo up; wait"
+    with sandbox.popen(["sh", "-c", command]) as process:
+        assert process.stdout.readline() == b"up\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == b"caught\n"
+        assert process.wait(20) == 3
+        assert process.stopped_by is None
+        process.send_signal(signal.SIGINT)  # has no effect any more
+
+
+def test_a_long_lived_program_takes_a_socket_for_its_input(sandbox) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        command = "read line; echo got $line >&0; echo aside; read line"
+        with sandbox.popen(["sh", "-c", command], stdin=theirs.fileno()) as process:
+            theirs.close()
+            assert process.stdin is None
+            ours.sendall(b"one\n")
+            assert ours.recv(100) == b"got one\n"
+            assert process.stdout.readline() == b"aside\n"
+            assert process.poll() is None
+            ours.shutdown(socket.SHUT_WR)
+            assert process.wait(20) == 1
 
 
 def test_closing_twice_and_using_afterwards(opened) -> None:

@@ -122,10 +122,10 @@ def _answer(programs: Programs, request: dict[str, Any], body: bytes, descriptor
             pid, pidfd = programs.start(request, descriptors)
             return _Reply({"pid": pid}, descriptors=(pidfd,))
         case "poll":
-            return _Reply({"exit_code": programs.exit_code(request["pid"])})
+            return _Reply(programs.outcome(request["pid"]))
         case "kill":
             programs.kill(request["pid"])
-            return _Reply({"exit_code": programs.exit_code(request["pid"])})
+            return _Reply(programs.outcome(request["pid"]))
         case "read":
             data = read_file(request["root"], request["path"], request["forbidden"], request["max_bytes"])
             return _Reply({}, data)

@@ -114,10 +114,15 @@ class Programs:
             self.kill(pid)
         return program.exit_code
 
-    def kill(self, pid: int) -> None:
-        """Kill a long-lived program and its process group."""
+    def outcome(self, pid: int) -> dict[str, Any]:
+        """A long-lived program's exit code, and the limit because of which it was killed."""
+        return {"exit_code": self.exit_code(pid), "stopped_by": self._long_lived[pid].stopped_by}
+
+    def kill(self, pid: int, stopped_by: str | None = None) -> None:
+        """Kill a long-lived program and its process group; ``stopped_by`` is the limit that it broke."""
         program = self._long_lived[pid]
         if program.exit_code is None:
+            program.stopped_by = stopped_by
             program.exit_code = self._finish(pid)
             os.close(program.descriptor)
 
@@ -133,8 +138,9 @@ class Programs:
         living = [pid for pid in self._long_lived if self.exit_code(pid) is None]
         for pid in living:
             program = self._long_lived[pid]
-            if time.monotonic() > program.deadline or self._over(program.limits):
-                self.kill(pid)
+            late = "wall_seconds" if time.monotonic() > program.deadline else None
+            if broken := late or self._over(program.limits):
+                self.kill(pid, broken)
         return _TICK if living else None
 
     def _supervise(
@@ -226,6 +232,7 @@ class _LongLived:
         self.deadline = deadline
         self.limits = limits
         self.exit_code: int | None = None
+        self.stopped_by: str | None = None
 
 
 def _reap_ended() -> None:
