@@ -5,7 +5,7 @@ PYTEST_ARGS ?=
 ENVS := $(wildcard envs/*_env)
 HEAVY_ENVS := $(patsubst tests/full/envs/%,envs/%_env,$(wildcard tests/full/envs/*))
 PROJECTS := -e .[server,cli] $(addprefix -e ,$(filter-out $(HEAVY_ENVS),$(ENVS)))
-ALL_PROJECTS := -e .[server,cli,engines] $(addprefix -e ,$(ENVS))
+ALL_PROJECTS := -e .[server,cli,engines,coding-smolagents] $(addprefix -e ,$(ENVS))
 SOURCES := pyproject.toml tools/setup.sh $(wildcard envs/*/pyproject.toml requirements/*.txt)
 
 .PHONY: help demo test test-all sweep check format lock bench bench-long bench-rest bench-plot clean

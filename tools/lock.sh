@@ -23,4 +23,4 @@ sources=(pyproject.toml "${quick[@]}" --extra server --extra cli)
 lock requirements/development.txt "${sources[@]}" --group dev --group bench
 # OpenEnv itself, beside the oldest gymnasium that a supported trainer pins (ray's rllib).
 lock requirements/interop.txt "${sources[@]}" --group test - <<<$'openenv==0.10.0\ngymnasium==1.2.2'
-lock requirements/full.txt pyproject.toml envs/*_env/pyproject.toml --extra server --extra cli --extra engines --group test
+lock requirements/full.txt pyproject.toml envs/*_env/pyproject.toml --extra server --extra cli --extra engines --extra smolagents --group test

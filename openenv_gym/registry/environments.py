@@ -36,6 +36,14 @@ BUILT_IN = (
         "chess",
     ),
     EnvironmentEntry(
+        "Coding",
+        "Python code in a sandboxed interpreter, fresh each episode",
+        "coding_env.server.app:app",
+        "coding-env:latest",
+        "coding",
+        max_episode_steps=100,
+    ),
+    EnvironmentEntry(
         "Connect4",
         "four in a row, by self-play or against an opponent",
         "connect4_env.server.app:app",

@@ -1,0 +1,1 @@
+"""The Coding environment's server side."""
