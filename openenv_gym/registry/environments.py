@@ -26,6 +26,11 @@ class EnvironmentEntry:
     max_episode_steps: int | None = None
 
 
+def _openspiel(name: str, summary: str, game: str) -> EnvironmentEntry:
+    """One game of OpenSpiel by itself, with numeric spaces of its own."""
+    return EnvironmentEntry(name, summary, f"openspiel_env.server.games:{game}", extra="openspiel")
+
+
 BUILT_IN = (
     EnvironmentEntry("Remote", "any server, by `base_url=`"),
     EnvironmentEntry(
@@ -61,6 +66,19 @@ BUILT_IN = (
         "git",
         max_episode_steps=100,
     ),
+    EnvironmentEntry(
+        "OpenSpiel",
+        "any game of OpenSpiel",
+        "openspiel_env.server.app:app",
+        "openspiel-env:latest",
+        "openspiel",
+    ),
+    _openspiel("2048", "merge tiles", "2048"),
+    _openspiel("Blackjack", "hit or stand, against the dealer", "blackjack"),
+    _openspiel("Catch", "catch the falling ball", "catch"),
+    _openspiel("CliffWalking", "a path along a cliff", "cliff_walking"),
+    _openspiel("KuhnPoker", "poker with three cards", "kuhn_poker"),
+    _openspiel("TicTacToe", "three in a row", "tic_tac_toe"),
     EnvironmentEntry(
         "Snake",
         "eat fruit, grow, hit nothing",
