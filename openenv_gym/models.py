@@ -86,4 +86,6 @@ class StepResult(Generic[ObsT]):
     @property
     def terminated(self) -> bool:
         """Whether the task itself ended the episode (Gymnasium's ``terminated``)."""
-        return self.done and not self.truncated
+        if not self.truncated:
+            return self.done
+        return self.metadata is not None and self.metadata.get("terminated") is True

@@ -45,8 +45,25 @@ class Interface:
             )
         except KeyError as error:
             raise ProtocolError(f"the server's /schema has no {error} entry") from None
+        keywords = schema["observation"] if isinstance(schema["observation"], Mapping) else {}
+        self._draws_seeds = keywords.get("gymnasium_seeding") != "continued"
         self.action_space: Space[Any] = self._action.space
         self.observation_space: Space[Any] = self._observation.space
+
+    def reset_request(
+        self, rng: np.random.Generator, seed: int | None, options: Mapping[str, Any] | None
+    ) -> Request:
+        """Build a reset's request.
+
+        A seed is always sent: without one it is drawn from the session's own generator, so that everything
+        after one seeded reset repeats (gymnasium's ``check_env`` asks for that). Only an environment whose
+        schema says ``"gymnasium_seeding": "continued"`` sees to that itself.
+        """
+        if seed is None and self._draws_seeds:
+            seed = int(rng.integers(2**31))
+        return Request(
+            Op.RESET, {**(options or {}), "seed": seed} if seed is not None else dict(options or {})
+        )
 
     def step_request(self, action: Any) -> Request:
         """Turn an action into a request.
@@ -112,7 +129,7 @@ class Interface:
         return Transition(
             observation=self.observation(outcome.observation),
             reward=0.0 if outcome.reward is None else float(outcome.reward),
-            terminated=outcome.done and not outcome.truncated,
+            terminated=outcome.terminated,
             truncated=outcome.truncated,
             info=make_info(outcome),
         )
@@ -127,14 +144,3 @@ def _misfit(error: SchemaError) -> ProtocolError:
         f"the server's observation does not fit its own /schema: {error} "
         "(lenient=True accepts missing and unknown fields)"
     )
-
-
-def reset_request(rng: np.random.Generator, seed: int | None, options: Mapping[str, Any] | None) -> Request:
-    """Build a reset's request.
-
-    A seed is always sent: without one it is drawn from the session's own generator, so that everything
-    after one seeded reset repeats (gymnasium's ``check_env`` asks for that).
-    """
-    if seed is None:
-        seed = int(rng.integers(2**31))
-    return Request(Op.RESET, {**(options or {}), "seed": seed})

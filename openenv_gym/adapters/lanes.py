@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from openenv_gym.adapters.infos import Rows, batch_finals, batch_infos, fault_text
-from openenv_gym.adapters.interface import Interface, reset_request
+from openenv_gym.adapters.interface import Interface
 from openenv_gym.errors import NotResetError, OpenEnvGymError, ProtocolError, UsageError
 from openenv_gym.wire.messages import Op, Outcome, Reply, Request
 
@@ -219,7 +219,9 @@ class Lanes:
         steps = [self._steps.get(lane, _NO_STEP) for lane in lanes]
         rewards = [0.0 if step.reward is None else step.reward for step in steps]
         truncations = np.array([step.truncated for step in steps], dtype=np.bool_)
-        terminations = np.array([step.done for step in steps], dtype=np.bool_) & ~truncations
+        terminations = np.array([step.done for step in steps], dtype=np.bool_)
+        if truncations.any():
+            terminations = np.array([step.terminated for step in steps], dtype=np.bool_)
         if self._cut:
             truncations |= np.array([lane in self._cut for lane in lanes], dtype=np.bool_)
         return np.array(rewards, dtype=np.float64), terminations, truncations
@@ -247,7 +249,7 @@ class Lanes:
             self._rngs[lane], _ = seeding.np_random(seed)
         if not options and self._task_sampler is not None:
             options = self._task_sampler(lane, self._rngs[lane])
-        return reset_request(self._rngs[lane], seed, options)
+        return self._interface.reset_request(self._rngs[lane], seed, options)
 
     def _require_next_step(self, ended: int) -> None:
         """Refuse to step an ended lane unless that resets it."""

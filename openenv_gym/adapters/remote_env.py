@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import gymnasium
 
 from openenv_gym.adapters.infos import fault_text, make_info
-from openenv_gym.adapters.interface import Transition, reset_request
+from openenv_gym.adapters.interface import Transition
 from openenv_gym.adapters.servers import connect, find_servers
 from openenv_gym.client.dialects import DEFAULT_OUTAGE_TIMEOUT, Dialect
 from openenv_gym.errors import (
@@ -130,7 +130,8 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
             InvalidActionError: The environment does not take one of the options.
         """
         super().reset(seed=seed)
-        reply = self._call(reset_request(self.np_random, seed, options), self._reset_timeout)
+        request = self._interface.reset_request(self.np_random, seed, options)
+        reply = self._call(request, self._reset_timeout)
         transition = self._interface.transition(_expect_outcome(reply))
         self._last_observation = transition.observation
         return transition.observation, transition.info

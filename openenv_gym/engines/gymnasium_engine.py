@@ -9,11 +9,15 @@ import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
 from openenv_gym.engines.blueprint import Blueprint
+from openenv_gym.engines.info_metadata import info_metadata
 from openenv_gym.engines.space_model import SpaceModel, action_model, observation_model
 from openenv_gym.errors import UsageError
 from openenv_gym.models import Action, EnvironmentMetadata, Observation, State
 from openenv_gym.server.environment import Environment
 
+# What its clients should know: unseeded resets go on with the environment's own generator, and bounds are
+# what its author thought they were (LunarLander leaves them now and then).
+_KEYWORDS = {"gymnasium_seeding": "continued", "gymnasium_bounds": "nominal"}
 # Their steps take microseconds, and a hop to a thread several times that.
 _QUICK = ("gymnasium.envs.classic_control", "gymnasium.envs.toy_text")
 
@@ -79,12 +83,15 @@ class GymnasiumEnvironment(Environment[Action, Observation, State]):
         terminated: bool = False,
         truncated: bool = False,
     ) -> Observation:
+        metadata = info_metadata(info)
+        if terminated and truncated:
+            metadata["terminated"] = True
         return self._observations.model.model_construct(
             **self._observations.fields(element),
             reward=reward,
             done=terminated or truncated,
             truncated=truncated,
-            metadata=info,
+            metadata=metadata,
         )
 
 
@@ -104,7 +111,7 @@ def blueprint(environment_id: str, options: dict[str, Any]) -> Blueprint:
     except (gymnasium.error.Error, TypeError) as error:
         raise UsageError(f"gymnasium:{environment_id} cannot be made: {error}") from error
     actions = action_model("GymnasiumAction", sample.action_space)
-    observations = observation_model("GymnasiumObservation", sample.observation_space)
+    observations = observation_model("GymnasiumObservation", sample.observation_space, _KEYWORDS)
     sample.close()
     return Blueprint(
         factory=partial(GymnasiumEnvironment, spec, options, actions, observations),

@@ -52,10 +52,12 @@ class Compiler:
 
     Args:
         max_text_length: Bound, in characters, of texts whose schema gives none.
+        bounded: Whether arrays outside the bounds of a space given exactly are misfits.
     """
 
-    def __init__(self, max_text_length: int) -> None:
+    def __init__(self, max_text_length: int, *, bounded: bool = True) -> None:
         self._max_text_length = max_text_length
+        self._bounded = bounded
         self._by_type: dict[str, Callable[[Mapping[str, Any], str], ValueCodec]] = {
             "string": self._string,
             "boolean": lambda schema, path: BooleanCodec(),
@@ -125,7 +127,7 @@ class Compiler:
         Raises:
             SchemaError: The hint is not of a ``Dict``.
         """
-        codec = exact_codec(space_from_hint(schema["gymnasium_space"]))
+        codec = self._exact(schema["gymnasium_space"])
         if not isinstance(codec, RecordCodec):
             raise SchemaError(f"the gymnasium_space of a whole object must be a Dict, got {codec.space}")
         others = schema.get("properties", {}).keys() - codec.fields.keys()
@@ -151,7 +153,7 @@ class Compiler:
                 raise SchemaError(f"{path or 'schema'}: the schema 'false' admits no value")
             return self._json_text(schema)
         if "gymnasium_space" in schema:
-            return exact_codec(space_from_hint(schema["gymnasium_space"]))
+            return self._exact(schema["gymnasium_space"])
         if "const" in schema:
             return EnumCodec([schema["const"]])
         if "enum" in schema:
@@ -172,6 +174,9 @@ class Compiler:
         if kind not in self._by_type:
             raise SchemaError(f"{path or 'schema'}: unknown type {kind!r}")
         return self._by_type[kind](schema, path) if is_expressible(schema) else self._json_text(schema)
+
+    def _exact(self, hint: Mapping[str, Any]) -> ValueCodec:
+        return exact_codec(space_from_hint(hint), bounded=self._bounded)
 
     def _json_text(self, schema: Schema) -> ValueCodec:
         return JsonTextCodec(JsonText(schema, self._max_text_length))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,16 +22,22 @@ class TensorCodec(ValueCodec):
     Values are converted to the declared dtype: floats may be rounded to a narrower float, since that is
     what declaring it means. Integers that would overflow, or fractions for an integer dtype, are misfits, and
     so is ``NaN``, which is in no ``Box``.
+
+    Args:
+        space: Of the elements.
+        bounded: Whether a value outside the space's bounds, ``NaN`` included, is a misfit.
     """
 
     is_leaf = False
 
-    def __init__(self, space: spaces.Box | spaces.MultiDiscrete | spaces.MultiBinary) -> None:
+    def __init__(
+        self, space: spaces.Box | spaces.MultiDiscrete | spaces.MultiBinary, *, bounded: bool = True
+    ) -> None:
         kinds = frozenset({list}) if space.shape else frozenset({int, float, bool})
         super().__init__(space, kinds, f"numbers in {space}")
         self._dtype = np.dtype(space.dtype)
         self._shape = space.shape
-        self._range = _uniform_range(space)
+        self._range = _uniform_range(space) if bounded else (None, None)
 
     def decode(self, value: Any) -> np.ndarray[Any, Any]:
         try:
@@ -187,28 +194,33 @@ class TaggedCodec(ValueCodec):
         return self._branches[index], index
 
 
-def exact_codec(space: spaces.Space[Any]) -> ValueCodec:
+def exact_codec(space: spaces.Space[Any], *, bounded: bool = True) -> ValueCodec:
     """The codec over a given space.
+
+    Args:
+        space: Of the elements.
+        bounded: Whether an array outside the space's bounds is a misfit.
 
     Raises:
         SchemaError: Values of such a space have no JSON form here (``Graph``, custom spaces).
     """
+    codec = partial(exact_codec, bounded=bounded)
     match space:
         case spaces.Box() | spaces.MultiDiscrete() | spaces.MultiBinary():
-            return TensorCodec(space)
+            return TensorCodec(space, bounded=bounded)
         case spaces.Discrete():
             return DiscreteCodec(space)
         case spaces.Text():
             return TextCodec(space)
         case spaces.Dict():
-            fields = {name: RecordField(exact_codec(part)) for name, part in space.spaces.items()}
+            fields = {name: RecordField(codec(part)) for name, part in space.spaces.items()}
             return RecordCodec(fields, space=space)
         case spaces.Tuple():
-            return TupleCodec([exact_codec(part) for part in space.spaces], space)
+            return TupleCodec([codec(part) for part in space.spaces], space)
         case spaces.Sequence(stack=True):
-            return StackCodec(exact_codec(space.feature_space), space)
+            return StackCodec(codec(space.feature_space), space)
         case spaces.Sequence():
-            return ArrayCodec(exact_codec(space.feature_space), space=space)
+            return ArrayCodec(codec(space.feature_space), space=space)
         case spaces.OneOf():
-            return TaggedCodec([exact_codec(part) for part in space.spaces], space)
+            return TaggedCodec([codec(part) for part in space.spaces], space)
     raise SchemaError(f"values of a {type(space).__name__} space have no JSON form here: {space}")

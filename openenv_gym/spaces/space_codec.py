@@ -29,6 +29,9 @@ the space, and by ``gymnasium_field`` that its space is that of one property: wi
 ``"gymnasium_field": "action_id"`` an agent acts by a bare integer. The other properties are passed over, and
 left out of an encoded action, where their defaults apply.
 
+Where an observation says ``"gymnasium_bounds": "nominal"``, its arrays may leave the bounds of their spaces,
+and hold ``NaN``, as those of many a Gymnasium environment do.
+
 An object that allows additional properties beside named ones has one more field, ``additional_properties``,
 with the rest as a JSON object. Otherwise an unknown field is an error.
 
@@ -194,9 +197,11 @@ def observation_codec(
         SchemaError: As :func:`codec_for`.
     """
     expanded = expand(observation_schema)
+    nominal = isinstance(expanded, Mapping) and expanded.get("gymnasium_bounds") == "nominal"
     if reset_observation_schema is not None:
         expanded = merged(expanded, expand(reset_observation_schema))
-    codec = _without(expanded, OBSERVATION_ENVELOPE, Compiler(max_text_length), lenient)
+    compiler = Compiler(max_text_length, bounded=not nominal)
+    codec = _without(expanded, OBSERVATION_ENVELOPE, compiler, lenient)
     return SpaceCodec(codec, "observation")
 
 

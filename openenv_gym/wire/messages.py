@@ -64,13 +64,24 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """The reply to ``reset`` and ``step``."""
+    """The reply to ``reset`` and ``step``.
+
+    ``done`` is set for either kind of end. An episode that the task ended in the very step that reached a
+    limit says so by ``terminated`` in the metadata, beside ``truncated``.
+    """
 
     observation: dict[str, Any]
     reward: float | None = None
     done: bool = False
     truncated: bool = False
     metadata: dict[str, Any] | None = None
+
+    @property
+    def terminated(self) -> bool:
+        """Whether the task itself ended the episode (Gymnasium's ``terminated``)."""
+        if not self.truncated:
+            return self.done
+        return self.metadata is not None and self.metadata.get("terminated") is True
 
 
 class StateReply(msgspec.Struct, frozen=True, gc=False):
