@@ -10,7 +10,7 @@ from gymnasium.spaces import Space
 from pydantic import BaseModel
 
 from openenv_gym.adapters.infos import make_info
-from openenv_gym.errors import InvalidActionError, ProtocolError, SchemaError
+from openenv_gym.errors import InvalidActionError, ProtocolError, SchemaError, UsageError
 from openenv_gym.spaces import SpaceCodec, action_codec, observation_codec
 from openenv_gym.wire.messages import Op, Outcome, Request
 
@@ -35,6 +35,7 @@ class Interface:
     Attributes:
         action_space: What ``step`` takes.
         observation_space: What ``reset`` and ``step`` return.
+        metadata: Gymnasium's, with the ``render_modes`` that the server offers.
     """
 
     def __init__(self, schema: Mapping[str, Any], *, lenient: bool = False) -> None:
@@ -47,6 +48,7 @@ class Interface:
             raise ProtocolError(f"the server's /schema has no {error} entry") from None
         keywords = schema["observation"] if isinstance(schema["observation"], Mapping) else {}
         self._draws_seeds = keywords.get("gymnasium_seeding") != "continued"
+        self.metadata: dict[str, Any] = {"render_modes": [], **keywords.get("gymnasium_metadata", {})}
         self.action_space: Space[Any] = self._action.space
         self.observation_space: Space[Any] = self._observation.space
 
@@ -93,6 +95,30 @@ class Interface:
         if set(map(type, payloads)) != {dict}:
             raise _no_object(next(payload for payload in payloads if type(payload) is not dict))
         return [Request(Op.STEP, payload) for payload in payloads]
+
+    def render_request(self, mode: str) -> Request:
+        """Ask for a picture."""
+        return Request(Op.RENDER, {"mode": mode})
+
+    def frame(self, mode: str, value: Any) -> Any:
+        """Turn a picture off the wire into the caller's own.
+
+        Raises:
+            ProtocolError: It is none of this mode.
+        """
+        if not isinstance(value, list | np.ndarray):
+            return value
+        try:
+            return np.array(value, np.uint8 if mode == "rgb_array" else None)
+        except (ValueError, OverflowError) as error:
+            raise ProtocolError(f"the server's {mode} is no array: {error}") from None
+
+    def require_render_mode(self, mode: str | None) -> None:
+        """Raise a UsageError unless the server can draw this; ``None`` draws nothing."""
+        modes = self.metadata["render_modes"]
+        if mode is not None and mode not in modes:
+            offers = f"renders {', '.join(modes)}" if modes else "renders nothing"
+            raise UsageError(f"render_mode={mode!r}: this server's environment {offers}")
 
     def observation(self, value: Any) -> Any:
         """Turn an observation off the wire into an element of the observation space.

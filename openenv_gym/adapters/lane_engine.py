@@ -44,6 +44,7 @@ class LaneEngine:
         copy: Hand out observations of the caller's own rather than one buffer that the next batch reuses.
         dialect: Agreed with each server, or the one to insist on.
         outage_timeout: Seconds that a server may be out of reach.
+        render_mode: What the lanes' environments draw.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class LaneEngine:
         copy: bool,
         dialect: Dialect,
         outage_timeout: float,
+        render_mode: str | None,
     ) -> None:
         self.interface, self.pool = connect(
             servers,
@@ -69,6 +71,7 @@ class LaneEngine:
             lenient=lenient,
             dialect=dialect,
             outage_timeout=outage_timeout,
+            render_mode=render_mode,
         )
         self.autoreset_mode = autoreset_mode
         self.single_action_space: Space[Any] = self.interface.action_space

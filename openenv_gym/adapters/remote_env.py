@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import gymnasium
 
@@ -21,7 +21,7 @@ from openenv_gym.errors import (
     UsageError,
 )
 from openenv_gym.providers.provider import Provider
-from openenv_gym.wire.messages import Op, Outcome, Reply, Request, SnapshotReply, StateReply
+from openenv_gym.wire.messages import FrameReply, Op, Outcome, Reply, Request, SnapshotReply, StateReply
 
 # The server's own default deadline for a step is ten minutes; the minute lets its answer arrive.
 DEFAULT_STEP_TIMEOUT = 660.0
@@ -67,15 +67,18 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
             ``"v1"`` or ``"openenv"`` insists on one.
         outage_timeout: Seconds that a server may be out of reach before its sessions are lost, in
             openenv-gym.v1; shorter outages go unnoticed (the server's lease allowing, 60 s by default).
-        render_mode: Only ``None``: OpenEnv servers send no frames.
+        render_mode: What `render` returns: one of the ``metadata["render_modes"]`` that the server offers, or
+            ``None``. ``gymnasium.make`` knows ``"human"`` and ``"rgb_array_list"`` too.
 
     Raises:
         ServerUnreachableError: The server did not answer.
         StartupError: The server could not be started.
         SchemaError: Its schema cannot become spaces.
+        UsageError: It does not draw what ``render_mode`` asks for.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}  # type: ignore[misc]
+    # What a server may offer, for `gymnasium.make`; an instance has its own server's.
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array", "ansi"]}  # noqa: RUF012
 
     def __init__(
         self,
@@ -94,7 +97,7 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
         outage_timeout: float = DEFAULT_OUTAGE_TIMEOUT,
         render_mode: str | None = None,
     ) -> None:
-        check_options(on_fault, render_mode)
+        check_on_fault(on_fault)
         self.render_mode = render_mode
         self._reset_timeout = reset_timeout
         self._step_timeout = step_timeout
@@ -109,7 +112,9 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
             lenient=lenient,
             dialect=dialect,
             outage_timeout=outage_timeout,
+            render_mode=render_mode,
         )
+        self.metadata = self._interface.metadata
         self.action_space = self._interface.action_space
         self.observation_space = self._interface.observation_space
 
@@ -236,8 +241,23 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
         twin.observation_space = copy.deepcopy(self.observation_space)
         return twin
 
-    def render(self) -> None:
-        """Render nothing: OpenEnv servers send no frames."""
+    def render(self) -> Any:
+        """Have the server draw the episode as it stands.
+
+        Returns:
+            By ``render_mode``: ``"rgb_array"`` a uint8 array of shape (height, width, 3), ``"ansi"`` text,
+            ``None`` nothing.
+
+        Raises:
+            NotResetError: There was no ``reset``.
+            NotSupportedError: The server speaks OpenEnv's dialect.
+            SessionLostError: The episode is gone.
+        """
+        if self.render_mode is None:
+            return None
+        reply = self._call(self._interface.render_request(self.render_mode), self._step_timeout)
+        assert isinstance(reply, FrameReply)
+        return self._interface.frame(self.render_mode, reply.frame)
 
     def close(self) -> None:
         """Close the session and give back the server. Safe to call twice."""
@@ -255,12 +275,10 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
         return self._pool.call(0, request, timeout)
 
 
-def check_options(on_fault: str, render_mode: str | None) -> None:
-    """Refuse unknown values of the options that every adapter has."""
+def check_on_fault(on_fault: str) -> None:
+    """Refuse unknown values of the option."""
     if on_fault not in ("truncate", "raise"):
         raise UsageError(f"on_fault= is 'truncate' or 'raise', not {on_fault!r}")
-    if render_mode is not None:
-        raise UsageError(f"render_mode={render_mode!r}: OpenEnv servers send no frames; leave it out")
 
 
 def _expect_outcome(reply: Reply) -> Outcome:

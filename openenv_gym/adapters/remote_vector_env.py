@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from gymnasium.vector import AutoresetMode, VectorEnv
 
@@ -15,13 +15,15 @@ from openenv_gym.adapters.remote_env import (
     DEFAULT_RESET_TIMEOUT,
     DEFAULT_STEP_TIMEOUT,
     OnFault,
-    check_options,
+    check_on_fault,
 )
 from openenv_gym.adapters.servers import find_servers
 from openenv_gym.client.dialects import DEFAULT_OUTAGE_TIMEOUT, Dialect
 from openenv_gym.errors import UsageError
 from openenv_gym.providers.provider import Provider
-from openenv_gym.wire.messages import Op, Request, StateReply
+from openenv_gym.wire.messages import FrameReply, Op, Request, StateReply
+
+_Answer = TypeVar("_Answer", StateReply, FrameReply)
 
 
 class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
@@ -57,7 +59,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
             ``"v1"`` or ``"openenv"`` insists on one.
         outage_timeout: Seconds that a server may be out of reach before its sessions are lost, in
             openenv-gym.v1; shorter outages go unnoticed (the server's lease allowing, 60 s by default).
-        render_mode: Only ``None``: OpenEnv servers send no frames.
+        render_mode: What `render` returns of each lane; see `RemoteEnv`.
 
     Raises:
         ServerUnreachableError: The server did not answer.
@@ -90,7 +92,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
     ) -> None:
         super().__init__()
         self.closed = True  # until construction went through: `VectorEnv.__del__` asks
-        check_options(on_fault, render_mode)
+        check_on_fault(on_fault)
         if num_envs < 1:
             raise UsageError(f"num_envs={num_envs}: a vector environment has at least one lane")
         self._engine = LaneEngine(
@@ -106,11 +108,12 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
             copy=copy,
             dialect=dialect,
             outage_timeout=outage_timeout,
+            render_mode=render_mode,
         )
         self.num_envs = num_envs
         self.render_mode = render_mode
         self.autoreset_mode = self._engine.autoreset_mode
-        self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
+        self.metadata = {**self._engine.interface.metadata, "autoreset_mode": self.autoreset_mode}
         self.single_action_space = self._engine.single_action_space
         self.single_observation_space = self._engine.single_observation_space
         self.action_space = self._engine.action_space
@@ -240,15 +243,32 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
 
     def state(self) -> list[dict[str, Any]]:
         """Fetch every lane's state: ``episode_id``, ``step_count`` and what else the environment reports."""
-        calls = [(index, Request(Op.STATE)) for index in range(self.num_envs)]
-        self._engine.pool.submit(calls, self._engine.step_timeout)
-        states: dict[int, dict[str, Any]] = {}
-        for index, result in self._engine.pool.collect(len(calls), None):
-            if not isinstance(result, StateReply):
+        return [reply.data for reply in self._ask_everyone(Request(Op.STATE), StateReply)]
+
+    def render(self) -> tuple[Any, ...] | None:
+        """Have the server draw every lane's episode as it stands.
+
+        Returns:
+            What `RemoteEnv.render` returns, one a lane; ``None`` without a ``render_mode``.
+        """
+        if self.render_mode is None:
+            return None
+        interface = self._engine.interface
+        replies = self._ask_everyone(interface.render_request(self.render_mode), FrameReply)
+        return tuple(interface.frame(self.render_mode, reply.frame) for reply in replies)
+
+    def _ask_everyone(self, request: Request, kind: type[_Answer]) -> list[_Answer]:
+        """Make one call on every lane, none of which has another running; raises the first error."""
+        self._engine.pool.submit(
+            [(index, request) for index in range(self.num_envs)], self._engine.step_timeout
+        )
+        answers: dict[int, _Answer] = {}
+        for index, result in self._engine.pool.collect(self.num_envs, None):
+            if not isinstance(result, kind):
                 assert isinstance(result, Exception)
                 raise result
-            states[index] = result.data
-        return [states[index] for index in range(self.num_envs)]
+            answers[index] = result
+        return [answers[index] for index in range(self.num_envs)]
 
     def __enter__(self) -> Self:
         return self

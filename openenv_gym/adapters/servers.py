@@ -112,16 +112,19 @@ def connect(
     lenient: bool,
     dialect: Dialect,
     outage_timeout: float,
+    render_mode: str | None,
 ) -> tuple[Interface, SessionPool]:
     """Learn the environment's spaces from a server, and make the pool of sessions; release on failure.
 
     Raises:
+        UsageError: The server does not draw what ``render_mode`` asks for.
         ServerUnreachableError: The server did not answer within ``timeout`` seconds.
         SchemaError: Its schema cannot become spaces.
     """
     try:
         schema = fetch_schema(servers.endpoints[0], timeout=timeout)
         interface = Interface(schema, lenient=lenient)
+        interface.require_render_mode(render_mode)
         pool = SessionPool(
             servers.endpoints,
             num_lanes=num_lanes,

@@ -25,6 +25,7 @@ from openenv_gym.wire.client_session import ClientSession, Phase
 from openenv_gym.wire.faults import error_from_reply
 from openenv_gym.wire.messages import (
     ErrorReply,
+    FrameReply,
     McpReply,
     Op,
     Outcome,
@@ -42,6 +43,7 @@ _ANSWERS: dict[Op, tuple[type[Reply], ...]] = {
     Op.MCP: (McpReply, ErrorReply),
     Op.SNAPSHOT: (SnapshotReply, ErrorReply),
     Op.RESTORE: (RestoredReply, ErrorReply),
+    Op.RENDER: (FrameReply, ErrorReply),
 }
 
 

@@ -62,5 +62,6 @@ def define_engine(
         execution=execution or blueprint.execution,
         state_cls=blueprint.state_cls,
         reset_observation_cls=blueprint.reset_observation_cls,
+        gymnasium_metadata=blueprint.gymnasium_metadata,
         recipe=Recipe(name, import_path(define_engine), {"name": name}),
     )

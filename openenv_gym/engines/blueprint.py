@@ -11,7 +11,7 @@ and a line in `openenv_gym.server.engine_table`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -33,6 +33,7 @@ class Blueprint:
         reset_observation_cls: Model of what ``reset`` returns, where it is another.
         state_cls: Model of its state.
         execution: Overrides the class's ``EXECUTION``, where it depends on the environment.
+        gymnasium_metadata: Overrides the class's ``GYMNASIUM_METADATA``, likewise.
     """
 
     factory: Callable[[], Environment[Any, Any, Any]]
@@ -41,6 +42,7 @@ class Blueprint:
     reset_observation_cls: type[Observation] | None = None
     state_cls: type[State] = State
     execution: str | None = None
+    gymnasium_metadata: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import gymnasium
-from gymnasium.envs.registration import EnvSpec
+from gymnasium.envs.registration import EnvSpec, load_env_creator
 
 from openenv_gym.engines.blueprint import Blueprint
 from openenv_gym.engines.info_metadata import info_metadata
@@ -14,10 +14,12 @@ from openenv_gym.engines.space_model import SpaceModel, action_model, observatio
 from openenv_gym.errors import UsageError
 from openenv_gym.models import Action, EnvironmentMetadata, Observation, State
 from openenv_gym.server.environment import Environment
+from openenv_gym.server.plain import plain_dict
 
 # What its clients should know: unseeded resets go on with the environment's own generator, and bounds are
 # what its author thought they were (LunarLander leaves them now and then).
 _KEYWORDS = {"gymnasium_seeding": "continued", "gymnasium_bounds": "nominal"}
+_RENDER_MODES = ("rgb_array", "ansi")  # the best first
 # Their steps take microseconds, and a hop to a thread several times that.
 _QUICK = ("gymnasium.envs.classic_control", "gymnasium.envs.toy_text")
 
@@ -66,6 +68,10 @@ class GymnasiumEnvironment(Environment[Action, Observation, State]):
         """The episode's id and length."""
         return self._state
 
+    def render(self, mode: str) -> Any:
+        """Draw the episode in the one mode that the environment was made for."""
+        return self._env.render()
+
     def get_metadata(self) -> EnvironmentMetadata:
         """Describe the environment by its own id and docstring."""
         description = type(self._env.unwrapped).__doc__ or f"Gymnasium's {self._spec.id}"
@@ -107,18 +113,31 @@ def blueprint(environment_id: str, options: dict[str, Any]) -> Blueprint:
     except gymnasium.error.Error as error:
         raise UsageError(f"gymnasium:{environment_id}: {error}") from error
     try:
+        options = {"render_mode": _render_mode(spec), **options}
         sample = _make(spec, options)
     except (gymnasium.error.Error, TypeError) as error:
         raise UsageError(f"gymnasium:{environment_id} cannot be made: {error}") from error
     actions = action_model("GymnasiumAction", sample.action_space)
     observations = observation_model("GymnasiumObservation", sample.observation_space, _KEYWORDS)
+    metadata = {
+        **plain_dict(sample.metadata, "metadata"),
+        "render_modes": [sample.render_mode] if sample.render_mode else [],
+    }
     sample.close()
     return Blueprint(
         factory=partial(GymnasiumEnvironment, spec, options, actions, observations),
         action_cls=actions.model,
         observation_cls=observations.model,
+        gymnasium_metadata=metadata,
         execution="inline" if str(spec.entry_point).startswith(_QUICK) else None,
     )
+
+
+def _render_mode(spec: EnvSpec) -> str | None:
+    """Choose what the environment is made to draw: making it so costs nothing until somebody asks."""
+    creator = load_env_creator(spec.entry_point) if isinstance(spec.entry_point, str) else spec.entry_point
+    modes = getattr(creator, "metadata", {}).get("render_modes", ())
+    return next((mode for mode in _RENDER_MODES if mode in modes), None)
 
 
 def _make(spec: EnvSpec, options: dict[str, Any]) -> gymnasium.Env[Any, Any]:

@@ -83,6 +83,7 @@ class EnvironmentDefinition:
             a session; `close` closes it.
         methods: Which methods to call, and what ``reset`` accepts.
         offers_snapshots: Whether it has ``snapshot()`` and ``restore(state)``.
+        gymnasium_metadata: What clients find as their ``metadata``; see `environment.Renderable`.
         tool_actions: For OpenEnv's tool environments: the models that an action's ``type`` chooses from.
         recipe: How a worker process defines it again; only where ``execution`` is ``process``.
     """
@@ -100,6 +101,7 @@ class EnvironmentDefinition:
     shared_instance: bool
     methods: Methods
     offers_snapshots: bool
+    gymnasium_metadata: Mapping[str, Any]
     tool_actions: Mapping[str, type[BaseModel]]
     recipe: Recipe | None = None
 
@@ -123,11 +125,19 @@ class EnvironmentDefinition:
         return self.methods.reset_is_async or self.methods.step_is_async
 
     @property
+    def render_modes(self) -> tuple[str, ...]:
+        """What ``render(mode)`` can draw."""
+        return tuple(self.gymnasium_metadata.get("render_modes", ()))
+
+    @property
     def features(self) -> tuple[str, ...]:
-        """Of ``snapshot`` (with ``restore``) and ``fork``, what a client can ask for."""
-        if not self.offers_snapshots:
-            return ()
-        return ("snapshot", "fork") if self.capacity > 1 else ("snapshot",)
+        """Of ``snapshot`` (with ``restore``), ``fork`` and ``render``, what a client can ask for."""
+        offered = {
+            "snapshot": self.offers_snapshots,
+            "fork": self.offers_snapshots and self.capacity > 1,
+            "render": bool(self.render_modes),
+        }
+        return tuple(feature for feature, is_offered in offered.items() if is_offered)
 
     def close(self) -> None:
         """Close the shared instance, if there is one; call it once, when the server stops."""
@@ -157,6 +167,7 @@ def define(
     execution: str | None = None,
     state_cls: type[BaseModel] = State,
     reset_observation_cls: type[BaseModel] | None = None,
+    gymnasium_metadata: Mapping[str, Any] | None = None,
     recipe: Recipe | None = None,
 ) -> EnvironmentDefinition:
     """Inspect an environment and settle how it is run.
@@ -172,6 +183,7 @@ def define(
         execution: Overrides the class's own ``EXECUTION``.
         state_cls: Model of its state.
         reset_observation_cls: Model of the observations that ``reset`` returns, where they differ.
+        gymnasium_metadata: As the class's ``GYMNASIUM_METADATA``, where it depends on the environment.
         recipe: How a worker process defines it; by default by the import paths of all that is given here.
 
     Raises:
@@ -199,6 +211,7 @@ def define(
         shared_instance=shared,
         methods=read_methods(cls, prefer_async=where is not Execution.THREAD),
         offers_snapshots=offers_snapshots(cls),
+        gymnasium_metadata=_settle_metadata(cls, gymnasium_metadata),
         tool_actions=_tool_actions(action_cls),
     )
     if where is Execution.PROCESS:
@@ -296,6 +309,13 @@ def _settle_capacity(cls: type, execution: Execution, asked: int | None, shared:
         )
     declared: int | None = getattr(cls, "MAX_SESSIONS", None)
     return asked or declared or _DEFAULT_CAPACITY[execution]
+
+
+def _settle_metadata(cls: type, asked: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    metadata: Mapping[str, Any] = getattr(cls, "GYMNASIUM_METADATA", {}) if asked is None else asked
+    if metadata.get("render_modes") and not hasattr(cls, "render"):
+        raise UsageError(f"{cls.__name__} names render_modes, but has no render(mode)")
+    return metadata
 
 
 def _tool_actions(action_cls: type[BaseModel]) -> dict[str, type[BaseModel]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypedDict, TypeVar
 
 from openenv_gym.models import Action, EnvironmentMetadata, Observation, State
@@ -98,6 +98,28 @@ class Restorable(Protocol):
         """Take on a state that ``snapshot`` returned, here or in another instance.
 
         Where it raises, the session needs a ``reset``, or another ``restore``.
+        """
+
+
+class Renderable(Protocol):
+    """Optional pictures: an environment that has ``render`` and says what it draws offers them.
+
+    No inheritance is needed, and ``render`` may be ``async def``. Nothing is drawn unless a client asks.
+
+    Attributes:
+        GYMNASIUM_METADATA: As Gymnasium's ``Env.metadata``: ``{"render_modes": [...], "render_fps": 30}``.
+    """
+
+    GYMNASIUM_METADATA: ClassVar[Mapping[str, Any]]
+
+    def render(self, mode: str) -> Any:
+        """Draw the episode as it stands.
+
+        Args:
+            mode: One of ``render_modes``.
+
+        Returns:
+            For ``rgb_array`` a uint8 array of shape (height, width, 3), for ``ansi`` text.
         """
 
 

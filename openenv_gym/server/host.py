@@ -24,6 +24,7 @@ from openenv_gym.server.plain import dump_model, plain, plain_dict
 from openenv_gym.wire.messages import (
     ErrorCode,
     ErrorReply,
+    FrameReply,
     McpReply,
     Op,
     Outcome,
@@ -176,6 +177,8 @@ class EnvironmentHost:
         if op is _SNAPSHOT:
             snapshot: _Call = self._env.snapshot
             return snapshot
+        if op is Op.RENDER:
+            return self._render_call(job.payload)
         return ErrorReply(ErrorCode.UNKNOWN_TYPE, f"an environment does not handle {job.op}")
 
     def _step_call(self, payload: dict[str, Any], timeout: float | None) -> _Call | ErrorReply:
@@ -215,6 +218,15 @@ class EnvironmentHost:
         error = {"code": -32601, "message": message}  # JSON-RPC 2.0: method not found
         return McpReply({"jsonrpc": "2.0", "id": payload.get("id"), "error": error})
 
+    def _render_call(self, payload: dict[str, Any]) -> _Call | ErrorReply:
+        modes, mode = self.definition.render_modes, payload.get("mode")
+        if mode not in modes:
+            text = (
+                f"{self.definition.name} renders {', '.join(modes) or 'nothing'}, and no {str(mode)[:40]!r}"
+            )
+            return ErrorReply(ErrorCode.VALIDATION_ERROR, text, {"errors": []})
+        return functools.partial(self._env.render, mode)
+
     def _restore_call(self, state: Any) -> _Call:
         return functools.partial(self._env.restore, pickle.loads(state) if self._pickles else state)
 
@@ -239,6 +251,8 @@ class EnvironmentHost:
                 return not methods.reset_is_async
             case Op.SNAPSHOT:
                 return not inspect.iscoroutinefunction(self._env.snapshot)
+            case Op.RENDER:
+                return not inspect.iscoroutinefunction(self._env.render)
         return False
 
     def _closer(self, env: Any) -> Callable[[], Any] | None:
@@ -267,6 +281,9 @@ class EnvironmentHost:
         if op is _SNAPSHOT:
             refuse_awaitable("snapshot", result)
             return Snapshot(pickle.dumps(result, pickle.HIGHEST_PROTOCOL) if self._pickles else result)
+        if op is Op.RENDER:
+            refuse_awaitable("render", result)
+            return FrameReply(plain(result))
         refuse_awaitable("handle_mcp", result)
         return McpReply(plain_dict(result, "handle_mcp()"))
 

@@ -69,11 +69,13 @@ def info_router(
 
 def _schemas(definition: EnvironmentDefinition) -> dict[str, Any]:
     # As OpenEnv's server does, `reset_observation` is always given, also where it is no model of its own.
+    metadata = definition.gymnasium_metadata
+    keywords = {"gymnasium_metadata": dict(metadata)} if metadata else {}
     return SchemaResponse(
         action=definition.action_cls.model_json_schema(),
-        observation=definition.observation_cls.model_json_schema(),
+        observation=definition.observation_cls.model_json_schema() | keywords,
         state=definition.state_cls.model_json_schema(),
-        reset_observation=definition.reset_observation_cls.model_json_schema(),
+        reset_observation=definition.reset_observation_cls.model_json_schema() | keywords,
     ).model_dump()
 
 

@@ -5,7 +5,7 @@
     server -> worker                           worker -> server, or ["error", code, message, details]
     ["open", {recipe}, python_path]            ["opened"]
     ["request", op, payload, timeout]          ["outcome", ...], ["state", data], ["mcp", data],
-                                               or ["snapshot", bytes]
+                                               ["snapshot", bytes], or ["frame", value]
     ["restore", bytes, timeout]                ["restored"]
     ["question", method, arguments, timeout]   ["answer", value]
     ["close"]                                  (exits)
@@ -20,6 +20,7 @@ from typing import Any
 from openenv_gym.server.jobs import Answer, HostReply, Job, Question, Restore, Snapshot
 from openenv_gym.wire.messages import (
     ErrorReply,
+    FrameReply,
     McpReply,
     Op,
     Outcome,
@@ -69,6 +70,8 @@ def reply_message(reply: HostReply) -> Message:
             return ["snapshot", state]
         case RestoredReply():
             return ["restored"]
+        case FrameReply(frame):
+            return ["frame", frame]
         case ErrorReply(code, message, details):
             return ["error", str(code), message, details]
         case SnapshotReply():
@@ -103,6 +106,7 @@ _REPLY_TYPES = {
     Op.STATE: StateReply,
     Op.MCP: McpReply,
     Op.SNAPSHOT: Snapshot,
+    Op.RENDER: FrameReply,
     Op.RESTORE: ErrorReply,
     Op.CLOSE: ErrorReply,
 }
@@ -123,6 +127,8 @@ def _read_any_reply(message: Any) -> HostReply:
             return Snapshot(state)
         case ["restored"]:
             return RestoredReply()
+        case ["frame", frame]:
+            return FrameReply(frame)
         case ["error", str() as code, str() as text, dict() as details]:
             return ErrorReply(code, text, details)
     raise FrameError(f"not a reply: {str(message)[:200]}")

@@ -21,6 +21,7 @@ class Op(StrEnum):
     MCP = "mcp"
     SNAPSHOT = "snapshot"
     RESTORE = "restore"
+    RENDER = "render"
 
 
 class ErrorCode(StrEnum):
@@ -55,8 +56,8 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         op: The operation.
         payload: ``reset``: its options (``seed``, ``episode_id`` and the environment's own); ``step``: the
-            action's fields; ``mcp``: a JSON-RPC request; ``restore``: ``{"snapshot": handle}``; otherwise
-            empty.
+            action's fields; ``mcp``: a JSON-RPC request; ``restore``: ``{"snapshot": handle}``; ``render``:
+            ``{"mode": mode}``; otherwise empty.
     """
 
     op: Op
@@ -106,6 +107,12 @@ class RestoredReply(msgspec.Struct, frozen=True, gc=False):
     """The reply to ``restore``."""
 
 
+class FrameReply(msgspec.Struct, frozen=True, gc=False):
+    """The reply to ``render``: an array, or text, as the mode has it."""
+
+    frame: Any
+
+
 class ErrorReply(msgspec.Struct, frozen=True, gc=False):
     """The reply to a call that failed.
 
@@ -137,4 +144,4 @@ _REASONS_THAT_END = {Reason.DEADLINE, Reason.CRASHED, Reason.CLOSED, Reason.TOO_
 _REASONS_THAT_DO_NOT_END = {Reason.NOT_RESET, Reason.EPISODE_OVER, Reason.BUSY}
 _CODES_THAT_END = {ErrorCode.CAPACITY_REACHED, ErrorCode.FACTORY_ERROR, ErrorCode.SESSION_ERROR}
 
-Reply = Outcome | StateReply | McpReply | SnapshotReply | RestoredReply | ErrorReply
+Reply = Outcome | StateReply | McpReply | SnapshotReply | RestoredReply | FrameReply | ErrorReply

@@ -17,6 +17,7 @@ from openenv_gym.wire import json_codec
 from openenv_gym.wire.messages import (
     ErrorCode,
     ErrorReply,
+    FrameReply,
     McpReply,
     Op,
     Outcome,
@@ -166,8 +167,8 @@ def encode_reply(reply: Reply) -> str:
             return json_codec.encode({"type": "mcp", "data": data})
         case ErrorReply(code, message, details):
             return json_codec.encode({"type": "error", "data": {**details, "message": message, "code": code}})
-        case SnapshotReply() | RestoredReply():
-            raise TypeError("OpenEnv's dialect has no snapshots")
+        case SnapshotReply() | RestoredReply() | FrameReply():
+            raise TypeError(f"OpenEnv's dialect has no {type(reply).__name__}")
 
 
 def outcome_body(outcome: Outcome) -> dict[str, Any]:

@@ -10,8 +10,9 @@
     CLOSED     CLOSED   CLOSED             CLOSED  CLOSED      CLOSED        CLOSED
 
 A *lenient* session (a tool environment, or one written against OpenEnv, whose clients list tools before any
-reset) lets ``step`` through in NEW and DONE, and ``snapshot`` in NEW: its environment decides. A ``restore``
-leads to the state of its snapshot; one that fails half-way leads to NEW, as a ``reset`` does.
+reset) lets ``step`` through in NEW and DONE, and ``snapshot`` in NEW: its environment decides. ``render`` is
+treated as ``snapshot`` is. A ``restore`` leads to the state of its snapshot; one that fails half-way leads to
+NEW, as a ``reset`` does.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Place(NamedTuple):
 
 # Every step passes here, and an enum's members are slow to look up and to hash.
 _NEW, _RUNNING, _DONE, _CLOSED = Stage.NEW, Stage.RUNNING, Stage.DONE, Stage.CLOSED
-_RESET, _STEP, _SNAPSHOT, _RESTORE = Op.RESET, Op.STEP, Op.SNAPSHOT, Op.RESTORE
+_RESET, _STEP, _RESTORE = Op.RESET, Op.STEP, Op.RESTORE
+_NEEDS_EPISODE = (Op.STEP, Op.SNAPSHOT, Op.RENDER)
 
 _OVER = "the episode is over: call reset() before the next step()"
 
@@ -71,7 +73,7 @@ class ServerSession:
         if self.busy:
             return _refuse(Reason.BUSY, f"{op}() while another call of this session is running")
         if stage is not _RUNNING and not self.lenient:
-            if stage is _NEW and (op is _STEP or op is _SNAPSHOT):
+            if stage is _NEW and op in _NEEDS_EPISODE:
                 return _refuse(Reason.NOT_RESET, f"{op}() before reset(): call reset() first")
             if stage is _DONE and op is _STEP:
                 return _refuse(Reason.EPISODE_OVER, _OVER)

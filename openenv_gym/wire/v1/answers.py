@@ -8,6 +8,7 @@ import msgspec
 
 from openenv_gym.wire.messages import (
     ErrorReply,
+    FrameReply,
     McpReply,
     Outcome,
     Reply,
@@ -43,6 +44,8 @@ def lay_out(answer: Reply) -> tuple[str, Any]:
             return Kind.SNAPSHOT.value, handle
         case RestoredReply():
             return Kind.RESTORED.value, None
+        case FrameReply(frame):
+            return Kind.FRAME.value, frame
 
 
 def read_answer(kind: str, payload: Any) -> Reply | None:
@@ -64,6 +67,8 @@ def read_answer(kind: str, payload: Any) -> Reply | None:
             return SnapshotReply(payload)
         case Kind.RESTORED, _:
             return RestoredReply()
+        case Kind.FRAME, _:
+            return FrameReply(payload)
         case ((Kind.STATE | Kind.MCP | Kind.SNAPSHOT), _):
             raise FrameError(f"a {kind} does not carry a {type(payload).__name__}")
     return None

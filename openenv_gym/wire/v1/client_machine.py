@@ -19,14 +19,22 @@ from openenv_gym.wire.v1.answers import read_answer, read_error
 from openenv_gym.wire.v1.client_events import Closed, Event, Gone, Greeted, Opened, Replied
 from openenv_gym.wire.v1.client_outbox import ClientOutbox
 from openenv_gym.wire.v1.codecs import Codec, Frame
-from openenv_gym.wire.v1.entries import CONTROL, Call, Greeting, Kind, ReplyEntry, Verb, read_greeting
+from openenv_gym.wire.v1.entries import (
+    CONTROL,
+    FEATURE_OF,
+    Call,
+    Greeting,
+    Kind,
+    ReplyEntry,
+    Verb,
+    read_greeting,
+)
 from openenv_gym.wire.v1.known_server import KnownServer
 from openenv_gym.wire.v1.losses import lost_to_an_outage, lost_with_server, out_of_time
 from openenv_gym.wire.v1.notices import read_notice
 from openenv_gym.wire.v1.tracked_session import Phase, TrackedSession
 
 _LEAST_PATIENCE = 1.0  # seconds
-_NEED_FEATURE = {Call.SNAPSHOT: "snapshot", Call.RESTORE: "snapshot"}
 
 
 class _Link(Enum):
@@ -199,8 +207,8 @@ class ClientMachine:
         if session.phase is not _IDLE:
             raise ConcurrentCallError(f"{op}() before the session's {session.op}() was answered")
         server = self._server
-        if op in _NEED_FEATURE:
-            server.require(_NEED_FEATURE[Call(op)])
+        if op in FEATURE_OF:
+            server.require(FEATURE_OF[Call(op)])
         seq = session.seq + 1
         entry = self._codec.encode((session_id, seq, op, payload, timeout))
         most = server.limits.max_entry_bytes

@@ -28,6 +28,7 @@ class Call(StrEnum):
     MCP = "mcp"
     SNAPSHOT = "snapshot"
     RESTORE = "restore"
+    RENDER = "render"
 
 
 class Verb(StrEnum):
@@ -50,6 +51,7 @@ class Kind(StrEnum):
     MCP = "mcp"
     SNAPSHOT = "snapshot"
     RESTORED = "restored"
+    FRAME = "frame"
     ERROR = "error"  # the call failed, the session lives
     GONE = "gone"  # the session is over, for good
     CLOSED = "closed"
@@ -94,7 +96,7 @@ class Greeting(msgspec.Struct, frozen=True, kw_only=True):
         max_frame_bytes: Longest message, in both directions.
         max_entries: Most entries in a message, in both directions.
         window_bytes: Request bytes a client may have unanswered.
-        features: Of ``snapshot`` (with ``restore``) and ``fork``, what the environment offers.
+        features: Of ``snapshot`` (with ``restore``), ``fork`` and ``render``, what the environment offers.
         siblings: Further servers of the same kind: ports on the same host, or URLs.
         group: What those servers' greetings have in common with this one's, and no others'.
     """
@@ -112,6 +114,10 @@ class Greeting(msgspec.Struct, frozen=True, kw_only=True):
     features: tuple[str, ...] = ()
     siblings: tuple[int | str, ...] = ()
     group: str = ""
+
+
+FEATURE_OF = {Call.SNAPSHOT: "snapshot", Call.RESTORE: "snapshot", Call.RENDER: "render"}
+"""The features without which a server refuses a call."""
 
 
 def read_greeting(entry: ReplyEntry) -> Greeting:

@@ -7,6 +7,12 @@ from openenv_gym.wire.v1.entries import Greeting
 from openenv_gym.wire.v1.frame_writer import FrameLimits
 
 _MIN_LIMITS = FrameLimits(16 * 2**20, 2**14)  # before the first greeting
+_TAKES = {
+    "snapshot": "that takes snapshot() and restore() methods (openenv_gym.server.Restorable)",
+    "fork": "that takes snapshot() and restore() methods (openenv_gym.server.Restorable), and an environment "
+    "that allows several sessions",
+    "render": "that takes a render() method and render_modes (openenv_gym.server.Renderable)",
+}
 _OPEN_TIMEOUT = 300.0  # seconds, likewise
 
 
@@ -44,10 +50,7 @@ class KnownServer:
             NotSupportedError: The server does not offer it.
         """
         if self.greeting is None or feature not in self.greeting.features:
-            raise NotSupportedError(
-                f"the server's environment offers no {feature}: that takes snapshot() and restore() methods "
-                "(openenv_gym.server.Restorable), and a fork an environment that allows several sessions"
-            )
+            raise NotSupportedError(f"the server's environment offers no {feature}: {_TAKES[feature]}")
 
     def opening_deadline(self, now: float, timeout: float) -> float:
         """When to stop waiting for a session opened now, which may wait ``timeout`` seconds for a slot."""

@@ -31,8 +31,8 @@ class RunCall(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         session: The session's id.
         call: What to run.
-        payload: Its arguments: for ``snapshot`` empty, for ``restore`` ``{"snapshot": handle}``, for the
-            others a request's payload.
+        payload: Its arguments: for ``snapshot`` empty, for ``restore`` ``{"snapshot": handle}``, for
+            ``render`` ``{"mode": mode}``, for the others a request's payload.
         timeout: Seconds it may take.
     """
 

@@ -18,7 +18,7 @@ from openenv_gym.wire.v1.admission import WaitingOpen
 from openenv_gym.wire.v1.answers import lay_out
 from openenv_gym.wire.v1.codecs import Codec, Frame
 from openenv_gym.wire.v1.doorkeeper import Doorkeeper
-from openenv_gym.wire.v1.entries import CONTROL, Call, FrameError, Kind, RequestEntry, Verb
+from openenv_gym.wire.v1.entries import CONTROL, FEATURE_OF, Call, FrameError, Kind, RequestEntry, Verb
 from openenv_gym.wire.v1.hosted_session import HostedSession, Stage
 from openenv_gym.wire.v1.server_connection import ServerConnection
 from openenv_gym.wire.v1.server_effects import CloseSession, Effect, OpenSession, RunCall
@@ -26,7 +26,6 @@ from openenv_gym.wire.v1.server_terms import ServerTerms, within
 
 _CALLS: dict[str, Call] = {call.value: call for call in Call}
 _VERBS = frozenset(verb.value for verb in Verb)
-_NEED_SNAPSHOTS = (Call.SNAPSHOT, Call.RESTORE)
 # Every step passes here, and an enum's members are slow to look up.
 _IDLE, _RUNNING, _CLOSING, _OPENING = Stage.IDLE, Stage.RUNNING, Stage.CLOSING, Stage.OPENING
 
@@ -156,8 +155,8 @@ class ServerMachine:
             self._answer(session, refusals.draining(self.terms.retry_after))
         elif call is None:
             self._answer(session, refusals.unknown_op(entry.op))
-        elif call in _NEED_SNAPSHOTS and "snapshot" not in self.terms.features:
-            self._answer(session, refusals.not_offered("snapshots"))
+        elif call in FEATURE_OF and FEATURE_OF[call] not in self.terms.features:
+            self._answer(session, refusals.not_offered(FEATURE_OF[call]))
         elif type(payload) is not dict:
             self._answer(session, refusals.not_an_object(entry.op))
         else:

@@ -28,7 +28,7 @@ class ServerTerms:
         max_frame_bytes: Longest message, in both directions.
         max_entries: Most entries in a message, in both directions.
         window_bytes: Request bytes a client may have unanswered.
-        features: Of ``snapshot`` (with ``restore``) and ``fork``, what the environment offers.
+        features: Of ``snapshot`` (with ``restore``), ``fork`` and ``render``, what the environment offers.
         siblings: Further servers of the same kind: ports on the same host, or URLs.
         group: What those servers' greetings have in common with this one's, and no others'.
     """
