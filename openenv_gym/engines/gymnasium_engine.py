@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import logging
 from functools import partial
+from importlib.metadata import entry_points
 from typing import Any
 
 import gymnasium
@@ -11,14 +14,19 @@ from gymnasium.envs.registration import EnvSpec, load_env_creator
 from openenv_gym.engines.blueprint import Blueprint
 from openenv_gym.engines.info_metadata import info_metadata
 from openenv_gym.engines.space_model import SpaceModel, action_model, observation_model
-from openenv_gym.errors import UsageError
+from openenv_gym.errors import MissingExtraError, UsageError
 from openenv_gym.models import Action, EnvironmentMetadata, Observation, State
 from openenv_gym.server.environment import Environment
 from openenv_gym.server.plain import plain_dict
 
+logger = logging.getLogger(__name__)
+
 # What its clients should know: unseeded resets go on with the environment's own generator, and bounds are
 # what its author thought they were (LunarLander leaves them now and then).
 _KEYWORDS = {"gymnasium_seeding": "continued", "gymnasium_bounds": "nominal"}
+# Where environments come from that register themselves when they are imported, and what installs them.
+_PACKAGES = {"ALE": "ale_py"}
+_EXTRAS = {"ale_py": "ale"}
 _RENDER_MODES = ("rgb_array", "ansi")  # the best first
 # Their steps take microseconds, and a hop to a thread several times that.
 _QUICK = ("gymnasium.envs.classic_control", "gymnasium.envs.toy_text")
@@ -108,12 +116,9 @@ def blueprint(environment_id: str, options: dict[str, Any]) -> Blueprint:
         UsageError: Gymnasium knows no such environment, or cannot make it.
         SchemaError: Its observations or actions cannot travel.
     """
+    spec = _find_spec(environment_id)
     try:
-        spec = gymnasium.spec(environment_id)
-    except gymnasium.error.Error as error:
-        raise UsageError(f"gymnasium:{environment_id}: {error}") from error
-    try:
-        options = {"render_mode": _render_mode(spec), **options}
+        options = {**_render_options(spec), **options}
         sample = _make(spec, options)
     except (gymnasium.error.Error, TypeError) as error:
         raise UsageError(f"gymnasium:{environment_id} cannot be made: {error}") from error
@@ -133,11 +138,38 @@ def blueprint(environment_id: str, options: dict[str, Any]) -> Blueprint:
     )
 
 
-def _render_mode(spec: EnvSpec) -> str | None:
+def _find_spec(environment_id: str) -> EnvSpec:
+    """Look an id up, as ``module:id`` too; packages that registered nothing yet are asked to."""
+    module, _, name = environment_id.rpartition(":")
+    package = module or _PACKAGES.get(name.partition("/")[0])
+    try:
+        if package:
+            importlib.import_module(package)
+        if name not in gymnasium.registry:
+            _ask_plugins()
+        return gymnasium.spec(name)
+    except ModuleNotFoundError as error:
+        if error.name == package and package in _EXTRAS:
+            raise MissingExtraError(f"gymnasium:{environment_id}", _EXTRAS[package]) from error
+        raise UsageError(f"gymnasium:{environment_id}: {error}") from error
+    except gymnasium.error.Error as error:
+        raise UsageError(f"gymnasium:{environment_id}: {error}") from error
+
+
+def _ask_plugins() -> None:
+    """Load the registrations that packages declare by entry point: gymnasium's 1.x leave them alone."""
+    for point in entry_points(group="gymnasium.envs"):
+        try:
+            point.load()()
+        except Exception:
+            logger.exception("the environments of %s could not be registered", point.value)
+
+
+def _render_options(spec: EnvSpec) -> dict[str, Any]:
     """Choose what the environment is made to draw: making it so costs nothing until somebody asks."""
     creator = load_env_creator(spec.entry_point) if isinstance(spec.entry_point, str) else spec.entry_point
     modes = getattr(creator, "metadata", {}).get("render_modes", ())
-    return next((mode for mode in _RENDER_MODES if mode in modes), None)
+    return next(({"render_mode": mode} for mode in _RENDER_MODES if mode in modes), {})
 
 
 def _make(spec: EnvSpec, options: dict[str, Any]) -> gymnasium.Env[Any, Any]:
