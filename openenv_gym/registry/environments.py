@@ -80,6 +80,13 @@ BUILT_IN = (
     _openspiel("KuhnPoker", "poker with three cards", "kuhn_poker"),
     _openspiel("TicTacToe", "three in a row", "tic_tac_toe"),
     EnvironmentEntry(
+        "REPL",
+        "a notebook's kernel for long contexts",
+        "repl_env.server.app:app",
+        "repl-env:latest",
+        "repl",
+    ),
+    EnvironmentEntry(
         "Snake",
         "eat fruit, grow, hit nothing",
         "snake_env.server.app:app",

@@ -1,0 +1,1 @@
+"""What runs inside the sandbox: an IPython kernel, spoken to over pipes. The server imports only `frames`."""

@@ -1,0 +1,1 @@
+"""The REPL environment's server side."""
