@@ -82,10 +82,12 @@ def test_a_lost_kernel_is_said_and_replaced(run: Run, code: str) -> None:
 
 @pytest.mark.parametrize("mechanism", ["bubblewrap"], indirect=True)
 def test_a_greedy_cell_is_told_what_it_exceeded(run: Run) -> None:
-    greedy = run("import os\nchunks = []\nfor _ in range(64):\n    if os.fork() == 0:\n"
-                 "        chunks.append(bytearray(os.urandom(1) * (512 << 20)))\n        import time; time.sleep(30)")
-    if not greedy.metadata.get("kernel_restarted"):
-        greedy = run("import time; time.sleep(10)")
+    hoard = "import time; hoard = bytearray(b'x') * (640 << 20); time.sleep(30)"
+    greedy = run(
+        "import subprocess, time\n"
+        f"hoarders = [subprocess.Popen(['/usr/bin/python3', '-c', {hoard!r}]) for _ in range(4)]\n"
+        "time.sleep(15)"
+    )
     assert "memory_bytes" in greedy.result.stderr
     assert run("1").result.success
 
