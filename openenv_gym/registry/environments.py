@@ -67,6 +67,13 @@ BUILT_IN = (
         max_episode_steps=100,
     ),
     EnvironmentEntry(
+        "GitTasks",
+        "git tasks made from any repository",
+        "git_tasks_env.server.app:app",
+        "git-tasks-env:latest",
+        "git-tasks",
+    ),
+    EnvironmentEntry(
         "OpenSpiel",
         "any game of OpenSpiel",
         "openspiel_env.server.app:app",

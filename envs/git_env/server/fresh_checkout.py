@@ -18,8 +18,14 @@ _NO_OBJECT = "0" * 40
 OPEN_MODE = os.geteuid() == 0
 
 
-def build_checkout(git: TrustedGit, start: StartingPoint, directory: Path) -> None:
+def build_checkout(git: TrustedGit, start: StartingPoint, directory: Path, *, attributes: str = "") -> None:
     """Create ``directory`` with a checkout of ``start``.
+
+    Args:
+        git: Runs git.
+        start: What to check out.
+        directory: Must not exist.
+        attributes: Attributes that go before those of the repository's own files.
 
     Where the server is root, sandboxes have users of their own, not known yet when a checkout is prepared.
     Everything is therefore open to all users: which of them can reach it is decided by the directories
@@ -32,6 +38,8 @@ def build_checkout(git: TrustedGit, start: StartingPoint, directory: Path) -> No
     for folder in ("objects/info", "objects/pack", "refs/heads", "refs/tags", "logs/refs/heads", "info"):
         (git_dir / folder).mkdir(parents=True)
     _write_metadata(git_dir, start)
+    if attributes:
+        _write(git_dir / "info" / "attributes", attributes)
     if OPEN_MODE:
         _open_to_all(git_dir)
         directory.chmod(0o777)

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from git_env.models import GitAction, GitObservation, GitState, RepositoryInfo
-from git_env.server import push_operation, remote_operations
+from git_env.server import workspace_operations
 from git_env.server.episode_clock import EpisodeClock
 from git_env.server.gitea import GitHostError
-from git_env.server.policy.command_policy import ParsedCommand, parse_command
 from git_env.server.policy.refusal import Refusal
 from git_env.server.policy.workspace_paths import WORKSPACE
-from git_env.server.session_sandbox import GitResult
-from git_env.server.session_workspace import SavedWorkspace, SessionWorkspace, WorkingDirectory
+from git_env.server.session_workspace import SavedWorkspace, SessionWorkspace
 from git_env.server.settings import Task
 from git_env.server.shared_state import SharedState
 from git_env.server.task_catalog import TaskCatalog
@@ -166,16 +164,16 @@ class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
             "list_repos": self._list_repos,
             "clone_repo": self._clone_repo,
             "execute_git_command": self._execute,
-            "read_file": self._read_file,
-            "write_file": self._write_file,
+            "read_file": workspace_operations.read_file,
+            "write_file": workspace_operations.write_file,
         }
         try:
             observation = operations[action.action_type](self._workspace, action)
         except (Refusal, TrustedGitError) as error:
-            observation = _failed(f"{action.action_type} failed", str(error))
+            observation = workspace_operations.failed(f"{action.action_type} failed", str(error))
         except GitHostError as error:
             self._state.gitea_ready = False
-            observation = _failed("the git host is not available", str(error))
+            observation = workspace_operations.failed("the git host is not available", str(error))
         if self.rubric is not None:
             observation.reward = self._apply_rubric(action, observation)
         return self._apply_transform(observation)
@@ -301,42 +299,11 @@ class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
         )
 
     def _execute(self, workspace: SessionWorkspace, action: GitAction) -> GitObservation:
-        where = workspace.locate(action.working_dir or action.repo_name or self._task_directory)
-        command = parse_command(action.command, workspace.path_checks(where))
-        if command.writes:
-            workspace.require_space()
-        done = self._run(workspace, where, command)
-        if done.exit_code == 0:
-            output = "".join(text for text in (done.stdout, done.stderr) if text)
-            return GitObservation(success=True, message=f"git {command.name} succeeded", output=output)
-        # Some failures ("nothing to commit") are told on standard output alone.
-        return GitObservation(
-            success=False,
-            message=f"git {command.name} failed with exit code {done.exit_code}",
-            output=done.stdout,
-            error=done.stderr or done.stdout or f"exit code {done.exit_code}",
+        step = self._state.step_count
+        return workspace_operations.execute(
+            self._shared,
+            workspace,
+            action,
+            home=self._task_directory,
+            clock=lambda mirror: self._clock.at(step, mirror.newest),
         )
-
-    def _run(self, workspace: SessionWorkspace, where: WorkingDirectory, command: ParsedCommand) -> GitResult:
-        now = self._clock.at(self._state.step_count, where.checkout.mirror.newest)
-        match command.name:
-            case "fetch":
-                return remote_operations.fetch(workspace, where, command, now)
-            case "pull":
-                return remote_operations.pull(workspace, where, command, now)
-            case "push":
-                return push_operation.push(self._shared, workspace, where, command, now)
-        return workspace.run_git(where, command.argv, now=now)
-
-    def _read_file(self, workspace: SessionWorkspace, action: GitAction) -> GitObservation:
-        text = workspace.read_file(action.path)
-        return GitObservation(success=True, message=f"Read {len(text.encode())} bytes", output=text)
-
-    def _write_file(self, workspace: SessionWorkspace, action: GitAction) -> GitObservation:
-        workspace.require_space()
-        size = workspace.write_file(action.path, action.content)
-        return GitObservation(success=True, message=f"Wrote {size} bytes")
-
-
-def _failed(message: str, error: str) -> GitObservation:
-    return GitObservation(success=False, message=message, error=error)

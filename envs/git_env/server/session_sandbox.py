@@ -12,7 +12,7 @@ from threading import Thread
 from git_env.server.hardening import base_environ
 from git_env.server.policy.workspace_paths import WORKSPACE
 from git_env.server.settings import GitSettings
-from openenv_gym.sandbox import Limits, Mount, SandboxSpec, open_sandbox
+from openenv_gym.sandbox import Limits, Mount, SandboxProcess, SandboxSpec, open_sandbox
 
 MIRRORS = "/mirrors"
 SCRATCH = "/tmp"
@@ -143,6 +143,11 @@ class SessionSandbox:
         stderr += stopped.get(done.stopped_by or "", "")
         code = done.exit_code or int(done.stopped_by is not None)
         return GitResult(code, stdout, stderr, done.stopped_by == "disk_bytes")
+
+    def popen(self, argv: Iterable[str], *, cwd: str, environ: Mapping[str, str]) -> SandboxProcess:
+        """Start a program, to be spoken to over pipes; arguments as for `run`."""
+        self._wait_for_scratch()
+        return self._sandbox.popen(list(argv), cwd=cwd, environ=environ)
 
     def empty_scratch(self) -> None:
         """Remove what lies in the sandbox's own ``/tmp``; returns at once, and the next call waits for it."""

@@ -10,8 +10,10 @@ import os
 import secrets
 import time
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from git_env.server.config_guard import ConfigGuard
@@ -29,6 +31,7 @@ from git_env.server.policy.workspace_paths import (
 from git_env.server.session_sandbox import MIRRORS, SCRATCH, GitResult, SessionSandbox
 from git_env.server.shared_state import SharedState
 from git_env.server.tree_copy import TreeCopy
+from openenv_gym.sandbox import SandboxProcess
 
 
 @dataclass(frozen=True)
@@ -144,14 +147,27 @@ class SessionWorkspace:
             Refusal: ``name`` is no directory name, or taken.
             TrustedGitError: It could not be built.
         """
+        return self.place(start.mirror, name, partial(self._shared.pool.take, start))
+
+    def place(self, mirror: Mirror, name: str, put: Callable[[Path], None]) -> Checkout:
+        """Take a repository into the workspace that trusted code has made, or makes now.
+
+        Args:
+            mirror: Where it borrows objects.
+            name: The directory.
+            put: Moves it to the path it is given.
+
+        Raises:
+            Refusal: ``name`` is no directory name, or taken.
+        """
         parts = resolve_parts(name)
         if len(parts) != 1:
             raise Refusal(f"{name!r} must be one directory directly below {WORKSPACE}")
-        checkout = Checkout(parts[0], start.mirror)
+        checkout = Checkout(parts[0], mirror)
         target = self.root / checkout.name
         if os.path.lexists(target):
             raise Refusal(f"the directory {checkout.path} already exists")
-        self._shared.pool.take(start, target)
+        put(target)
         self._checkouts[checkout.name] = checkout
         self._configs.trust([checkout.name])
         return checkout
@@ -249,29 +265,54 @@ class SessionWorkspace:
         Raises:
             Refusal: The repository's own configuration was tampered with.
         """
-        checkout = where.checkout
+        done = self._sandbox.run(
+            ["git", *argv],
+            cwd="/".join((WORKSPACE, *where.parts)),
+            environ={**self._git_environ(where.checkout, now, settings), **(environ or {})},
+        )
+        self._disk_full = done.disk_full
+        return done
+
+    @contextmanager
+    def open_git(self, where: WorkingDirectory, argv: Iterable[str], *, now: int) -> Iterator[SandboxProcess]:
+        """Have git run in the sandbox for the length of a ``with`` block, to be spoken to over pipes.
+
+        Arguments and errors: see `run_git`.
+        """
+        process = self._sandbox.popen(
+            ["git", *argv],
+            cwd="/".join((WORKSPACE, *where.parts)),
+            environ=self._git_environ(where.checkout, now),
+        )
+        with process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def run_program(self, where: WorkingDirectory, argv: Iterable[str]) -> GitResult:
+        """Run another program than git in the sandbox; it may do there what it likes."""
+        done = self._sandbox.run(argv, cwd="/".join((WORKSPACE, *where.parts)), environ={"LC_ALL": "C.UTF-8"})
+        self._disk_full = done.disk_full
+        return done
+
+    def _git_environ(self, checkout: Checkout, now: int, settings: Iterable[Setting] = ()) -> dict[str, str]:
+        """The environment of a git process that works on a repository, whose configuration is looked at."""
         self._configs.check(checkout.name)
         worktree = self._sandbox.inside(checkout.path)
         mirror = self.mirror_path(checkout.mirror)
         date = f"@{now} +0000"
-        done = self._sandbox.run(
-            ["git", *argv],
-            cwd="/".join((WORKSPACE, *where.parts)),
-            environ={
-                **self._sandbox.environ,
-                **as_environ((*ENFORCED, *settings)),
-                "GIT_DIR": f"{worktree}/.git",
-                "GIT_WORK_TREE": worktree,
-                "GIT_ALTERNATE_OBJECT_DIRECTORIES": quoted_path(mirror + "/objects"),
-                "GIT_AUTHOR_DATE": date,
-                "GIT_COMMITTER_DATE": date,
-                # What git's own date code takes for the present, in release builds too.
-                "GIT_TEST_DATE_NOW": str(now),
-                **(environ or {}),
-            },
-        )
-        self._disk_full = done.disk_full
-        return done
+        return {
+            **self._sandbox.environ,
+            **as_environ((*ENFORCED, *settings)),
+            "GIT_DIR": f"{worktree}/.git",
+            "GIT_WORK_TREE": worktree,
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": quoted_path(mirror + "/objects"),
+            "GIT_AUTHOR_DATE": date,
+            "GIT_COMMITTER_DATE": date,
+            # What git's own date code takes for the present, in release builds too.
+            "GIT_TEST_DATE_NOW": str(now),
+        }
 
     def mirror_path(self, mirror: Mirror) -> str:
         """Where a mirror lies, seen from inside."""

@@ -37,10 +37,12 @@ class SharedState:
 
     Args:
         settings: What the operator chose; by default read from the environment's variables.
+        attributes: Git attributes that in every checkout go before the repository's own.
     """
 
-    def __init__(self, settings: GitSettings | None = None) -> None:
+    def __init__(self, settings: GitSettings | None = None, *, attributes: str = "") -> None:
         self.settings = settings or GitSettings.from_environ()
+        self._attributes = attributes
         self.ready = False
         self._lock = threading.Lock()
         self._closed = False
@@ -172,7 +174,7 @@ class SharedState:
         self.git = TrustedGit(self.directory / "settings")
         self.access = HostAccess(url, username, password)
         self.mirrors = MirrorStore(self.directory / "mirrors", self.git, self.access, url, shown_url)
-        build = partial(build_checkout, self.git)
+        build = partial(build_checkout, self.git, attributes=self._attributes)
         self.pool = CheckoutPool(self.directory / "checkouts", build, prepared=settings.prepared)
         self.snapshots = self.directory / "snapshots"
         self.snapshots.mkdir(mode=0o700)

@@ -11,8 +11,10 @@ import signal
 import subprocess
 import threading
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 from git_env.server.hardening import DEFAULTS, ENFORCED, as_environ, as_file, base_environ
@@ -127,6 +129,33 @@ class TrustedGit:
             raise TrustedGitError(access.scrub(text) if access else text)
         return output.decode(errors="surrogateescape")
 
+    @contextmanager
+    def popen(self, arguments: Sequence[str], *, git_dir: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+        """Have one git command run for the length of a ``with`` block, to be spoken to over pipes.
+
+        Args:
+            arguments: Without the program's name.
+            git_dir: The repository.
+
+        Yields:
+            Its standard input and output.
+
+        Raises:
+            TrustedGitError: It cannot be started.
+        """
+        environ = {**self._environ, "GIT_DIR": str(git_dir)}
+        process = self._start(["git", *arguments], environ, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            with process:
+                try:
+                    yield process.stdin, process.stdout
+                finally:
+                    _kill(process)
+        finally:
+            with self._lock:
+                self._running.discard(process)
+
     def close(self) -> None:
         """Kill what runs; from now on nothing can be started."""
         with self._lock:
@@ -137,23 +166,7 @@ class TrustedGit:
     def _communicate(
         self, argv: list[str], environ: dict[str, str], timeout: float, umask: int
     ) -> tuple[int, bytes, bytes]:
-        with self._lock:
-            if self._closed:
-                raise TrustedGitError("the server is shutting down")
-            try:
-                process = subprocess.Popen(
-                    argv,
-                    env=environ,
-                    cwd="/",
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    start_new_session=True,
-                    umask=umask,
-                )
-            except FileNotFoundError:
-                raise TrustedGitError("git is not installed; on Debian: apt-get install git") from None
-            self._running.add(process)
+        process = self._start(argv, environ, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, umask=umask)
         try:
             with process:
                 try:
@@ -165,6 +178,28 @@ class TrustedGit:
         finally:
             with self._lock:
                 self._running.discard(process)
+
+    def _start(
+        self, argv: list[str], environ: dict[str, str], *, stdin: int, stderr: int, umask: int = -1
+    ) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._closed:
+                raise TrustedGitError("the server is shutting down")
+            try:
+                process = subprocess.Popen(
+                    argv,
+                    env=environ,
+                    cwd="/",
+                    stdin=stdin,
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                    start_new_session=True,
+                    umask=umask,
+                )
+            except FileNotFoundError:
+                raise TrustedGitError("git is not installed; on Debian: apt-get install git") from None
+            self._running.add(process)
+            return process
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
