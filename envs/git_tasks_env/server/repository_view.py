@@ -20,7 +20,7 @@ from git_tasks_env.server.object_process import ObjectProcess
 from git_tasks_env.server.objects import EMPTY_TREE, read_commit
 from git_tasks_env.server.sheet import MAX_BYTES, MIN_BYTES, Sheet, make_sheet
 
-_BASES = 8
+_BASES = 4
 _MAX_COMMITS = 1_000
 _MAX_SHEETS = 24
 _MAX_LOOKED_AT = 96
