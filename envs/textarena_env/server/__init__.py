@@ -1,0 +1,1 @@
+"""The TextArena environment's server side."""
