@@ -1,7 +1,7 @@
-"""Writes ``envs/textarena_env/server/words/words.txt`` from Debian's ``wamerican-small`` and ``wordnet-base``.
+"""Writes TextArena's ``words.txt`` from Debian's ``wamerican-small`` and ``wordnet-base``.
 
-Run it where both packages are installed: ``python tools/textarena_words.py``. What the rules are, the head of the
-written file says.
+Run it where both packages are installed: ``python tools/textarena_words.py``. The head of the written file
+says what the rules are.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ HEAD = """\
 # English words of three to twelve letters, for the word games of TextArena.
 # Words: Debian's wamerican-small 2020.12.07 (SCOWL, size 35), lower case and letters only.
 # "n" after a word: a noun, in WordNet 3.0 (Debian's wordnet-base) and no plural of another word here.
-# "N": besides, a common one, which games choose as secrets: counted as a noun at least twice in WordNet's tagged
-# texts, and at least as often as otherwise. Slurs are left out of these. The licences are in COPYRIGHT.
+# "N": besides, a common one, which games choose as secrets: counted as a noun at least twice in WordNet's
+# tagged texts, and at least as often as otherwise; no slurs. The licences are in COPYRIGHT.
 """
 
 

@@ -33,11 +33,13 @@ class TextArenaObservation(Observation):
     prompt: str = Field(description="The game's instructions to this player")
     messages: list[TextArenaMessage] = Field(
         default_factory=list,
-        description="The game so far as one message, or in the -raw games what is new since this player's last turn",
+        description="The game so far as one message; in the -raw games what is new to this player",
     )
     current_player_id: int = Field(default=0, description="Whose turn it is")
     legal_players: list[int] = Field(default_factory=list, description="The players of this game")
-    info: dict[str, Any] = Field(default_factory=dict, description="Outcome and reward signals of the last action")
+    info: dict[str, Any] = Field(
+        default_factory=dict, description="Outcome and reward signals of the last action"
+    )
 
 
 class TextArenaState(State):

@@ -100,4 +100,19 @@ BUILT_IN = (
         "snake-env:latest",
         "snake",
     ),
+    EnvironmentEntry(
+        "TextArena",
+        "text games for one player or several",
+        "textarena_env.server.app:app",
+        "textarena-env:latest",
+        "textarena",
+        max_episode_steps=1000,
+    ),
+    EnvironmentEntry(
+        "Wordle",
+        "find the hidden word",
+        "textarena_env.server.wordle:app",
+        "textarena-env:latest",
+        "textarena",
+    ),
 )

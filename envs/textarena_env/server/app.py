@@ -1,4 +1,4 @@
-"""The TextArena environment as an ASGI app: ``uvicorn textarena_env.server.app:app``, or the command ``server``."""
+"""The TextArena environment as an ASGI app: ``uvicorn textarena_env.server.app:app``, or ``server``."""
 
 from __future__ import annotations
 

@@ -23,13 +23,16 @@ def find_game(env_id: str) -> None:
     if env_id not in register():
         similar = difflib.get_close_matches(env_id, register(), n=4, cutoff=0.4)
         hint = f"did you mean {', '.join(similar)}?" if similar else "for example Wordle-v0 or TicTacToe-v0"
-        raise UnplayableGameError(f"TextArena has no game {env_id!r}: {hint} ({len(register())} ids are known)")
+        raise UnplayableGameError(
+            f"TextArena has no game {env_id!r}: {hint} ({len(register())} ids are known)"
+        )
     try:
         game_class(env_id)
-    except SyntaxError:
-        version = ".".join(map(str, sys.version_info[:2]))
+    except SyntaxError as error:
+        python = ".".join(map(str, sys.version_info[:2]))
         raise UnplayableGameError(
-            f"{env_id} of TextArena {textarena().__version__} is written for Python 3.12 or newer; this is {version}"
+            f"{env_id} of TextArena {textarena().__version__} is no valid Python {python} ({error.msg}); "
+            "several of its games are written for 3.12"
         ) from None
     except (ImportError, AttributeError) as error:
         raise UnplayableGameError(f"{env_id} needs what is not installed: {error}") from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import functools
 import logging
+import sys
+import threading
 from typing import Any
 
 from pydantic_core import to_jsonable_python
@@ -18,6 +20,7 @@ from textarena_env.server.transcript import convert_messages
 logger = logging.getLogger(__name__)
 
 _MOST_PLAYERS = 15
+_one_at_a_time = threading.Lock()  # Sokoban builds its rooms in global variables
 _ONGOING, _WIN, _LOSS, _DRAW, _INVALID = "ongoing", "win", "loss", "draw", "invalid"
 
 
@@ -92,8 +95,8 @@ class Game:
         """Let the current player say something.
 
         Returns:
-            Whether the game took it for a valid move. If not, the player may try again, or has lost: TextArena
-            forgives one invalid move in a row, where the game's authors chose nothing else.
+            Whether the game took it for a valid move. If not, the player may try again, or has lost:
+            TextArena forgives one invalid move in a row, where the game's authors chose nothing else.
         """
         player = self.current_player
         with self._random.in_use():
@@ -159,9 +162,11 @@ class Game:
         )
         return described
 
-    def copy(self) -> Game:
-        """Copy the game, its random numbers included: equal messages lead to equal games."""
-        return copy.deepcopy(self)
+    def rehearsal(self) -> Game:
+        """Copy the game, to try moves in: it forgives any number of invalid ones."""
+        rehearsal = copy.deepcopy(self)
+        rehearsal.state.error_allowance = sys.maxsize
+        return rehearsal
 
     def _lost_by_invalid_move(self, player: int) -> bool:
         return bool(self.state.game_info.get(player, {}).get("invalid_move"))
@@ -173,31 +178,29 @@ def default_players(env_id: str) -> int:
     for players in range(1, _MOST_PLAYERS + 1):
         try:
             game = Game(env_id, players, 0, {})
-        except _PlayersRefusedError:
+        except _RefusedError:
             continue
         if players > 1 or isinstance(game.state, textarena().SinglePlayerState):
             return players
     raise UnplayableGameError(f"{env_id} takes no number of players up to {_MOST_PLAYERS}")
 
 
-class _PlayersRefusedError(UnplayableGameError):
-    """A game is for another number of players."""
+class _RefusedError(UnplayableGameError):
+    """A game is for another number of players, or an option has an impossible value."""
 
 
-def _start(
-    env_id: str, num_players: int, seed: int, options: dict[str, Any], generators: Generators
-) -> Any:
-    with generators.in_use():
+def _start(env_id: str, num_players: int, seed: int, options: dict[str, Any], generators: Generators) -> Any:
+    with generators.in_use(), _one_at_a_time:
         try:
             env = make_game(env_id, options)
             env.reset(num_players=num_players, seed=seed)
-        except AssertionError as error:  # how TextArena refuses a number of players, or an option's value
-            raise _PlayersRefusedError(f"{env_id} refuses this: {error}") from error
         except FileNotFoundError as error:
-            raise UnplayableGameError(f"{env_id} lacks a file in TextArena's distribution: {error}") from error
-        except ValueError as error:
+            raise UnplayableGameError(
+                f"{env_id} lacks a file in TextArena's distribution: {error}"
+            ) from error
+        except (AssertionError, ValueError) as error:  # how games refuse a number of players, or an option
             if "OPENROUTER_API_KEY" not in str(error):
-                raise
+                raise _RefusedError(f"{env_id} refuses this: {error}") from error
             raise UnplayableGameError(
                 f"{env_id} asks language models at openrouter.ai: its server needs network and "
                 "OPENROUTER_API_KEY"

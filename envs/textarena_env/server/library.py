@@ -40,6 +40,7 @@ def register() -> dict[str, Any]:
     return specifications
 
 
+@functools.cache
 def game_class(env_id: str) -> Any:
     """Import a game's class; raises whatever its module raises."""
     entry_point = register()[env_id].entry_point

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from textarena_env.server.catalog import UnplayableGameError
@@ -39,7 +39,9 @@ def make_opponent(how: str | list[str], env_id: str, seed: int) -> Opponent:
     family = _family(env_id)
     if family not in _MOVES:
         known = ", ".join(sorted(_MOVES))
-        raise UnplayableGameError(f"{env_id} has no random opponent, only {known}; give a list of messages instead")
+        raise UnplayableGameError(
+            f"{env_id} has no random opponent, only {known}; give a list of messages instead"
+        )
     return RandomOpponent(list(_MOVES[family]()), seed)
 
 
@@ -76,13 +78,12 @@ class RandomOpponent:
     def choose(self, game: Game) -> str:
         """Choose a move; any, if the game knows no legal one."""
         order = self._random.sample(self._moves, len(self._moves))
-        trial: Game | None = None
+        rehearsal = game.rehearsal()
         for move in order:
-            trial = trial or game.copy()
-            if trial.step(move):
+            if rehearsal.step(move):
                 return move
-            if trial.done or trial.current_player != game.current_player:
-                trial = None  # that was one invalid move too many: it has ended this copy, or moved it on
+            if rehearsal.done or rehearsal.current_player != game.current_player:
+                rehearsal = game.rehearsal()  # a game that forgives nothing: it has gone on without this move
         return order[0]
 
 
@@ -101,17 +102,20 @@ def _numbers(count: int, pattern: str = "[{}]", places: int = 1) -> Iterator[str
     return (pattern.format(*values) for values in itertools.product(range(count), repeat=places))
 
 
-def _from_to(files: str, ranks: int, pattern: str = "[{}{}]") -> Iterator[str]:
-    """Every way from one square of a board to another."""
-    squares = [f"{file}{rank}" for file in files for rank in range(1, ranks + 1)]
-    return (pattern.format(start, end) for start, end in itertools.permutations(squares, 2))
+def _along_lines(longest: int) -> Iterator[str]:
+    """Every way across a chess board in one of the queen's directions, as ``[a2a3]``."""
+    for file, rank, across, up in itertools.product(range(8), range(8), (-1, 0, 1), (-1, 0, 1)):
+        for distance in range(1, longest + 1):
+            end = file + distance * across, rank + distance * up
+            if (across or up) and max(end) < 8 and min(end) >= 0:
+                yield f"[{'abcdefgh'[file]}{rank + 1}{'abcdefgh'[end[0]]}{end[1] + 1}]"
 
 
 _STEERING = ("up", "down", "left", "right")
 # Some moves are for larger boards than a game's; those the game itself refuses.
-_MOVES = {
+_MOVES: dict[str, Callable[[], Iterable[str]]] = {
     "Battleship": lambda: [f"[{row}{column}]" for row in "ABCDEFGHIJKLMNOPQRST" for column in range(20)],
-    "Breakthrough": lambda: _from_to("abcdefgh", 8),
+    "Breakthrough": lambda: _along_lines(1),
     "Chopsticks": lambda: [*_numbers(2, "[attack {} {}]", 2), *_numbers(10, "[split {} {}]", 2)],
     "ConnectFour": lambda: _numbers(15, "[col {}]"),
     "GameOfPureStrategy": lambda: _texts("A", *map(str, range(2, 11)), "J", "Q", "K"),
@@ -122,7 +126,7 @@ _MOVES = {
     "IteratedStagHunt": lambda: _texts("stag", "hare"),
     "KuhnPoker": lambda: _texts("check", "bet", "call", "fold"),
     "LiarsDice": lambda: [*_texts("call"), *_numbers(7, "[bid: {}, {}]", 2)],
-    "LinesOfAction": lambda: _from_to("abcdefgh", 8),
+    "LinesOfAction": lambda: _along_lines(7),
     "MemoryGame": lambda: _numbers(8, "[{} {} {} {}]", 4),
     "Nim": lambda: _numbers(10, "[{} {}]", 2),
     "Othello": lambda: _numbers(14, "[{}, {}]", 2),

@@ -8,7 +8,7 @@ from typing import Protocol
 from textarena_env.server.game import Game
 from textarena_env.server.opponents import Opponent
 
-# Games end by themselves long before; an opponent that never passes the turn must not hold the server's thread.
+# Games end by themselves long before; an opponent that never passes the turn must not hold the thread.
 _MOST_MOVES_IN_A_ROW = 1000
 
 

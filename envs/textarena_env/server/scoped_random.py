@@ -1,8 +1,8 @@
 """Random numbers of a game's own, for a library that draws from the global generators.
 
-TextArena's games seed and use the module ``random``, and a few ``numpy.random``. In a server with many games each
-would change the others' numbers, so `library` gives the games' modules these faces in place of the two modules:
-inside `Generators.in_use` they draw from that game's generators, outside from the global ones.
+TextArena's games seed and use the module ``random``, and a few ``numpy.random``. In a server with many games
+each would change the others' numbers, so `library` gives the games' modules these faces in place of the two
+modules: inside `Generators.in_use` they draw from that game's generators, outside from the global ones.
 """
 
 from __future__ import annotations

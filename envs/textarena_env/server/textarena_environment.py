@@ -77,8 +77,8 @@ class TextArenaEnvironment(Environment[TextArenaAction, TextArenaObservation, Te
             env_id: The game; by default the server's.
             num_players: How many play; by default as few as the game takes.
             max_turns: A turn limit: the game's own, or where it has none, one that truncates the episode.
-            opponent: Who plays the other players: ``"random"``, or a list of messages to be said one after the
-                other. ``None``: the client plays all.
+            opponent: Who plays the other players: ``"random"``, or a list of messages to be said one after
+                the other. ``None``: the client plays all.
             seat: The player that the client plays against an opponent, by default 0.
             **options: The game's own options, such as ``num_guesses`` of Wordle.
 
@@ -99,7 +99,9 @@ class TextArenaEnvironment(Environment[TextArenaAction, TextArenaObservation, Te
         if opponent is not None:
             others, seat = ServerPlayers(make_opponent(opponent, env_id, seed)), seat or 0
         if seat is not None and not (seat < game.num_players and opponent is not None):
-            raise UnplayableGameError(f"seat {seat}: a game of {game.num_players}, and an opponent, are needed")
+            raise UnplayableGameError(
+                f"seat {seat}: a game of {game.num_players}, and an opponent, are needed"
+            )
         self._episode_id = episode_id or str(uuid4())
         self._episode = Episode(game, seat, others, max_turns)
         return self._episode.start(_PATIENCE)

@@ -15,9 +15,9 @@ def convert_messages(shown: str | Iterable[tuple[int, str, Any]]) -> list[TextAr
     """Convert what a game shows.
 
     Args:
-        shown: One text, from the wrappers that most games come with: the whole game so far, as one message of
-            category ``MESSAGE``. Or, from the ``-raw`` games, ``(sender, text, kind)`` triples: what is new; those
-            of one sender and one kind that follow each other become one message.
+        shown: One text, from the wrappers that most games come with: the whole game so far, as one message
+            of category ``MESSAGE``. Or, from the ``-raw`` games, ``(sender, text, kind)`` triples: what is
+            new; those of one sender and one kind that follow each other become one message.
     """
     if isinstance(shown, str):
         return [TextArenaMessage(sender_id=_GAME, content=shown, category="MESSAGE")] if shown else []

@@ -12,9 +12,9 @@ _GUESS = re.compile(r"\[(\w+)\]")
 class WordleSignals:
     """Judges the guesses of one game.
 
-    The names are those of OpenEnv's environment: ``wordle.greens`` and ``wordle.yellows``, the part of the letters
-    that are in their place or elsewhere in the word; ``wordle.repetitions``, 1 for a new guess and 1 less for each
-    time it was made before; ``wordle.correct``, the game's reward.
+    The names are those of OpenEnv's environment: ``wordle.greens`` and ``wordle.yellows``, the part of the
+    letters that are in their place or elsewhere in the word; ``wordle.repetitions``, 1 for a new guess and 1
+    less for each time it was made before; ``wordle.correct``, the game's reward.
     """
 
     def __init__(self) -> None:
