@@ -16,9 +16,9 @@ from starlette.routing import WebSocketRoute
 
 from openenv_gym.errors import UsageError
 from openenv_gym.models import State
-from openenv_gym.server.definition import EnvironmentDefinition, define
+from openenv_gym.server.definition import EnvironmentDefinition, Execution, define
 from openenv_gym.server.enquiries import Enquiries
-from openenv_gym.server.executors import Runaways, make_executor
+from openenv_gym.server.executors import Runaways, SpareWorkers, make_executor
 from openenv_gym.server.http import SESSION_HEADER, HttpSessions
 from openenv_gym.server.info import info_router
 from openenv_gym.server.logs import hide_session_ids
@@ -133,7 +133,8 @@ def compose_app(
 ) -> FastAPI:
     """Make the ASGI app of an environment that is defined already; see `create_app`."""
     runaways = Runaways(settings.max_runaways)
-    new_executor = partial(make_executor, definition, runaways)
+    workers = SpareWorkers(definition, settings.spare_workers)
+    new_executor = partial(make_executor, definition, runaways, workers)
     enquiries = Enquiries(new_executor, settings)
     mcp = McpService(
         table := SessionTable(
@@ -149,8 +150,11 @@ def compose_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         hide_session_ids()
+        if definition.execution is Execution.PROCESS:
+            workers.warm()
         yield
         await table.drain(grace=0)
+        await workers.close()
         definition.close()
 
     app = FastAPI(

@@ -30,6 +30,8 @@ class ServerSettings:
         lease: Seconds that an ``openenv-gym.v1`` session outlives its connection.
         queue_size: ``openenv-gym.v1`` sessions that may wait for a slot.
         queue_timeout: Seconds each of them waits at most.
+        spare_workers: Worker processes that are started ahead of the sessions that need one, where an
+            environment's execution is ``process``.
         max_snapshots: Snapshots that one session may have; the one not used for the longest time is dropped.
         drain_grace: Seconds that running calls get to finish after SIGTERM.
         max_frame_bytes: Longest WebSocket message.
@@ -51,6 +53,7 @@ class ServerSettings:
     lease: float = 60.0
     queue_size: int = 1024
     queue_timeout: float = 30.0
+    spare_workers: int = 1
     max_snapshots: int = 16
     drain_grace: float = 10.0
     max_frame_bytes: int = 16 * _MEBIBYTE
@@ -102,6 +105,12 @@ def _count(text: str) -> int:
     return _positive(int, text, "a whole number greater than 0")
 
 
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError("expected a whole number, maybe 0")
+    return int(text)
+
+
 def _positive(parse: Callable[[str], _ValueT], text: str, expected: str) -> _ValueT:
     try:
         value = parse(text)
@@ -144,6 +153,7 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
     "lease": ("OPENENV_GYM_LEASE", _seconds),
     "queue_size": ("OPENENV_GYM_QUEUE_SIZE", _count),
     "queue_timeout": ("OPENENV_GYM_QUEUE_TIMEOUT", _seconds),
+    "spare_workers": ("OPENENV_GYM_SPARE_WORKERS", _whole),
     "max_snapshots": ("OPENENV_GYM_MAX_SNAPSHOTS", _count),
     "drain_grace": ("OPENENV_GYM_DRAIN_GRACE", _seconds),
     "max_frame_bytes": ("OPENENV_GYM_MAX_FRAME_BYTES", _count),

@@ -31,7 +31,11 @@ def main(arguments: list[str]) -> None:
         definition = _define(_read(connection))
         if isinstance(definition, ErrorReply):
             _write(connection, definition)
-        elif definition.is_async:
+            return
+        connection.sendall(pipe.encode(["prepared"]))
+        if _read(connection) != ["open"]:  # no session has come, and none will
+            return
+        if definition.is_async:
             asyncio.run(_serve_async(connection, definition))
         else:
             _serve(connection, definition)
@@ -39,10 +43,10 @@ def main(arguments: list[str]) -> None:
 
 def _define(message: Message | None) -> EnvironmentDefinition | ErrorReply:
     match message:
-        case ["open", dict() as parts, python_path]:
+        case ["prepare", dict() as parts, python_path]:
             recipe = Recipe(**parts)
         case _:
-            raise pipe.FrameError(f"expected to open an environment, got {str(message)[:200]}")
+            raise pipe.FrameError(f"expected to prepare an environment, got {str(message)[:200]}")
     # Ours was set so that this process finds the environment; what it starts in turn has no use for it.
     os.environ.pop("PYTHONPATH", None)
     if python_path is not None:

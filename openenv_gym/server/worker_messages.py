@@ -3,7 +3,8 @@
 ::
 
     server -> worker                           worker -> server, or ["error", code, message, details]
-    ["open", {recipe}, python_path]            ["opened"]
+    ["prepare", {recipe}, python_path]         ["prepared"]
+    ["open"]                                   ["opened"]
     ["request", op, payload, timeout]          ["outcome", ...], ["state", data], ["mcp", data],
                                                ["snapshot", bytes], or ["frame", value]
     ["restore", bytes, timeout]                ["restored"]

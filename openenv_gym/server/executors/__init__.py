@@ -8,17 +8,23 @@ from openenv_gym.server.executors.executor import Executor
 from openenv_gym.server.executors.inline import InlineExecutor
 from openenv_gym.server.executors.process import ProcessExecutor
 from openenv_gym.server.executors.runaways import Runaways
+from openenv_gym.server.executors.spare_workers import SpareWorkers
 from openenv_gym.server.executors.thread import ThreadExecutor
 
-__all__ = ["Executor", "Runaways", "make_executor"]
+__all__ = ["Executor", "Runaways", "SpareWorkers", "make_executor"]
 
 
-def make_executor(definition: EnvironmentDefinition, runaways: Runaways | None = None) -> Executor:
+def make_executor(
+    definition: EnvironmentDefinition,
+    runaways: Runaways | None = None,
+    workers: SpareWorkers | None = None,
+) -> Executor:
     """Make the executor that a definition's ``execution`` asks for, not yet open.
 
     Args:
         definition: The environment.
         runaways: Where calls that outlive their session are counted; one object a server.
+        workers: Where worker processes come from; one object a server.
     """
     runaways = Runaways() if runaways is None else runaways
     match definition.execution:
@@ -31,4 +37,4 @@ def make_executor(definition: EnvironmentDefinition, runaways: Runaways | None =
         case Execution.THREAD:
             return ThreadExecutor(definition, runaways)
         case Execution.PROCESS:
-            return ProcessExecutor(definition, runaways)
+            return ProcessExecutor(definition, runaways, workers)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -20,6 +18,7 @@ from openenv_gym.server.executors.executor import (
     refuse_closed,
 )
 from openenv_gym.server.executors.runaways import Runaways
+from openenv_gym.server.executors.spare_workers import SpareWorkers, WorkerFailedError
 from openenv_gym.server.executors.worker_process import WorkerGoneError, WorkerProcess
 from openenv_gym.server.jobs import HostReply, Job
 from openenv_gym.server.worker_messages import job_message, read_reply
@@ -35,30 +34,34 @@ OPEN_TIMEOUT = 120.0
 class ProcessExecutor(Executor):
     """Runs an environment in a process of its own; what overruns its deadline is killed, never a runaway."""
 
-    def __init__(self, definition: EnvironmentDefinition, runaways: Runaways) -> None:
+    def __init__(
+        self, definition: EnvironmentDefinition, runaways: Runaways, workers: SpareWorkers | None = None
+    ) -> None:
         super().__init__(definition, runaways)
+        self._workers = SpareWorkers(definition) if workers is None else workers
         self._worker: WorkerProcess | None = None
         self._mid_call = False
         self._task: asyncio.Task[HostReply] | None = None  # held, for the loop does not
 
     async def _open(self, timeout: float | None) -> ErrorReply | None:
-        recipe = self.definition.recipe
-        assert recipe is not None, "define() sets them for execution 'process'"
         timeout = OPEN_TIMEOUT if timeout is None else timeout
         try:
-            self._worker = await WorkerProcess.spawn()
-        except OSError as error:
-            return self._not_made(f"no worker process could be started: {error}")
-        frame = pipe.encode(["open", asdict(recipe), os.environ.get("PYTHONPATH")])
-        try:
-            answer = await self._call(self._worker, frame, timeout)
+            async with asyncio.timeout(timeout):
+                self._worker = await self._workers.take()
+                if self._closed:  # meanwhile: `close` has found no worker
+                    await self._worker.kill()
+                answer = await self._call(self._worker, pipe.encode(["open"]), None)
             if answer == ["opened"]:
                 return None
             failure = read_reply(answer)
         except TimeoutError:
             return open_overdue(self.definition.name, timeout)
+        except WorkerFailedError as error:
+            return error.reply
         except (WorkerGoneError, pipe.FrameError) as error:
             return self._not_made(str(error))
+        except OSError as error:
+            return self._not_made(f"no worker process could be started: {error}")
         assert isinstance(failure, ErrorReply)
         return failure
 

@@ -84,6 +84,11 @@ class WorkerProcess:
         """The worker's process id, which is its group's too."""
         return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        """Whether it has not exited."""
+        return not self._has_exited()
+
     async def call(self, frame: bytes) -> Any:
         """Send one encoded message and await the answer.
 
