@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from openenv_gym.providers.endpoint import Endpoint
 from openenv_gym.transport.address import Address, parse_address
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 _MAX_BODY = 32 * 2**20  # bytes; a schema is thousands, a readme inside the metadata may be more
@@ -41,17 +44,30 @@ def fetch_health(endpoint: Endpoint, timeout: float = 10.0) -> dict[str, Any]:
     return _fetch(endpoint, "/health", timeout)
 
 
+@functools.cache
+def _certificates(trust_env: bool) -> ssl.SSLContext:
+    """Load the authorities to trust, once: it takes longer than all the rest of a request to loopback."""
+    import httpx
+
+    return httpx.create_ssl_context(trust_env=trust_env)
+
+
 def _fetch(endpoint: Endpoint, path: str, timeout: float) -> dict[str, Any]:
     """Fetch a JSON object, again if the connection is cut meanwhile: asking changes nothing."""
     import httpx  # at first use: it takes longer to import than gymnasium
 
     address = parse_address(endpoint.base_url)
+    trusts_environ = not address.is_loopback
     headers = {"Authorization": f"Bearer {endpoint.token}"} if endpoint.token is not None else {}
     give_up_at = time.monotonic() + timeout
     pauses = iter(_PAUSES)
     try:
         with httpx.Client(
-            timeout=timeout, trust_env=not address.is_loopback, follow_redirects=True, headers=headers
+            timeout=timeout,
+            trust_env=trusts_environ,
+            verify=_certificates(trusts_environ),
+            follow_redirects=True,
+            headers=headers,
         ) as client:
             while True:
                 try:

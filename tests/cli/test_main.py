@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 from openenv_gym.cli.main import main
 from openenv_gym.cli.serve import app_path
+from openenv_gym.registry.environments import BUILT_IN
+from openenv_gym.server.engine_table import ENGINES
 
 _PLUGIN = """
 from openenv_gym.errors import UsageError
@@ -90,10 +93,25 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ("git-env", "git_env.server.app:app"),
         ("echo", "echo_env.server.app:app"),
         ("my.module:make", "my.module:make"),
+        ("Blackjack", "openspiel_env.server.games:blackjack"),
+        ("gymnasium:CartPole-v1?sutton_barto_reward=true", "gymnasium:CartPole-v1?sutton_barto_reward=true"),
     ],
 )
 def test_what_serve_serves(name: str, path: str) -> None:
     assert app_path(name) == path
+
+
+def test_serve_lists_what_can_be_served(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    out = capsys.readouterr().out
+    for entry in BUILT_IN:
+        assert entry.server is None or re.search(
+            rf"^  {entry.name.lower()} +{re.escape(entry.summary)}$", out, re.M
+        )
+    for engine in ENGINES:
+        assert re.search(rf"^  {engine.example} +{re.escape(engine.summary)}$", out, re.M)
+        assert engine.example.startswith(f"{engine.name}:")
 
 
 def test_serve_says_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
