@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from openenv_gym.adapters.remote_vector_env import RemoteVectorEnv
     from openenv_gym.client.env_client import EnvClient
     from openenv_gym.client.generic_client import GenericAction, GenericEnvClient
+    from openenv_gym.client.mcp_client import MCPToolClient
     from openenv_gym.client.sync_client import SyncEnvClient
     from openenv_gym.errors import OpenEnvGymError
     from openenv_gym.models import Action, Observation, State, StepResult
@@ -27,6 +28,7 @@ _HOMES = {
     "EnvClient": "openenv_gym.client.env_client",
     "GenericAction": "openenv_gym.client.generic_client",
     "GenericEnvClient": "openenv_gym.client.generic_client",
+    "MCPToolClient": "openenv_gym.client.mcp_client",
     "Observation": "openenv_gym.models",
     "OpenEnvGymError": "openenv_gym.errors",
     "ProcessProvider": "openenv_gym.providers.process",
@@ -46,6 +48,7 @@ __all__ = [
     "EnvClient",
     "GenericAction",
     "GenericEnvClient",
+    "MCPToolClient",
     "Observation",
     "OpenEnvGymError",
     "ProcessProvider",

@@ -25,6 +25,7 @@
         |-- InvalidActionError      the action (or a reset option) does not fit the schema (also ValueError)
         |-- NotResetError           step() before reset(), or after the episode's end
         |-- EnvironmentFailedError  the environment's own code raised
+        |-- ToolCallError           a tool gave no result; the episode goes on (also RuntimeError)
         `-- SandboxError            hostile code could not be confined, so it was not run
 
 Messages say what to change. Errors which a caller may want to handle with the standard library's
@@ -179,6 +180,27 @@ class NotResetError(EnvError):
 
 class EnvironmentFailedError(EnvError):
     """The environment's own code raised. Type and message are in the text, the traceback in its log."""
+
+
+class ToolCallError(EnvError, RuntimeError):
+    """A call of a tool gave no result. The episode goes on.
+
+    Args:
+        message: What went wrong, for the agent to read.
+        error_type: One of the values of `openenv_gym.tools.ToolErrorType`.
+        code: See `EnvError`.
+        details: See `EnvError`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        error_type: str = "execution_error",
+        code: str = "EXECUTION_ERROR",
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, code, details)
+        self.error_type = error_type
 
 
 class SandboxError(EnvError):

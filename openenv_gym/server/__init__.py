@@ -22,7 +22,9 @@ if TYPE_CHECKING:
         TaskProvider,
         Transform,
     )
+    from openenv_gym.server.mcp_environment import MCPEnvironment
     from openenv_gym.server.settings import ServerSettings
+    from openenv_gym.server.tool_environment import ToolEnvironment, tool
     from openenv_gym.server.types import (
         ConcurrencyConfig,
         HealthResponse,
@@ -32,14 +34,28 @@ if TYPE_CHECKING:
         ServerMode,
         SessionInfo,
     )
+    from openenv_gym.tools import (
+        CallToolAction,
+        CallToolObservation,
+        ListToolsAction,
+        ListToolsObservation,
+        Tool,
+        ToolError,
+        ToolErrorType,
+    )
 
 __all__ = [
     "Action",
+    "CallToolAction",
+    "CallToolObservation",
     "ConcurrencyConfig",
     "Environment",
     "EnvironmentMetadata",
     "HealthResponse",
     "HealthStatus",
+    "ListToolsAction",
+    "ListToolsObservation",
+    "MCPEnvironment",
     "Message",
     "ModelTokenizer",
     "Observation",
@@ -53,9 +69,14 @@ __all__ = [
     "SessionInfo",
     "State",
     "TaskProvider",
+    "Tool",
+    "ToolEnvironment",
+    "ToolError",
+    "ToolErrorType",
     "Transform",
     "create_app",
     "create_fastapi_app",
+    "tool",
 ]
 
 _HOMES = {
@@ -71,7 +92,9 @@ _HOMES = {
         "TaskProvider",
         "Transform",
     ),
+    "openenv_gym.server.mcp_environment": ("MCPEnvironment",),
     "openenv_gym.server.settings": ("ServerSettings",),
+    "openenv_gym.server.tool_environment": ("ToolEnvironment", "tool"),
     "openenv_gym.server.types": (
         "ConcurrencyConfig",
         "HealthResponse",
@@ -80,6 +103,15 @@ _HOMES = {
         "ServerCapacityStatus",
         "ServerMode",
         "SessionInfo",
+    ),
+    "openenv_gym.tools": (
+        "CallToolAction",
+        "CallToolObservation",
+        "ListToolsAction",
+        "ListToolsObservation",
+        "Tool",
+        "ToolError",
+        "ToolErrorType",
     ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

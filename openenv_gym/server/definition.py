@@ -20,8 +20,13 @@ from openenv_gym.server.environment import Environment
 from openenv_gym.server.import_path import import_path, resolve
 from openenv_gym.server.outcomes import OutcomeReader
 from openenv_gym.server.signatures import Methods, has_async_methods, offers_snapshots, read_methods
+from openenv_gym.tools import CallToolAction, ListToolsAction
 
 logger = logging.getLogger(__name__)
+
+_TOOL_ACTIONS: dict[str, type[BaseModel]] = {"list_tools": ListToolsAction, "call_tool": CallToolAction}
+# By module and name: OpenEnv itself is never imported here.
+_SIGNS_OF_UPSTREAM_TOOLS = {("mcp_environment", "MCPEnvironment"), ("types", "Action")}
 
 
 class Execution(StrEnum):
@@ -84,7 +89,8 @@ class EnvironmentDefinition:
         methods: Which methods to call, and what ``reset`` accepts.
         offers_snapshots: Whether it has ``snapshot()`` and ``restore(state)``.
         gymnasium_metadata: What clients find as their ``metadata``; see `environment.Renderable`.
-        tool_actions: For OpenEnv's tool environments: the models that an action's ``type`` chooses from.
+        tool_actions: Where the environment has tools: the models of the actions ``list_tools`` and
+            ``call_tool``.
         recipe: How a worker process defines it again; only where ``execution`` is ``process``.
     """
 
@@ -108,11 +114,18 @@ class EnvironmentDefinition:
     @functools.cached_property
     def validate_action(self) -> Callable[[dict[str, Any]], BaseModel]:
         """Makes a model of an action's fields: `action_cls`, or one of `tool_actions` chosen by ``type``."""
-        if not self.tool_actions:
-            return _validator(self.action_cls)
-        return lambda fields: self.tool_actions.get(str(fields.get("type")), self.action_cls).model_validate(
-            fields
-        )
+        validate = _validator(self.action_cls)
+        tools = self.tool_actions
+        if not tools or ("type" in self.action_cls.model_fields and self.action_cls not in tools.values()):
+            return validate  # a field of the author's own decides what it means
+
+        def validate_either(fields: dict[str, Any]) -> BaseModel:
+            kind = fields.get("type")
+            if kind is None:
+                return validate(fields)
+            return tools.get(str(kind), self.action_cls).model_validate(fields)
+
+        return validate_either
 
     @functools.cached_property
     def outcomes(self) -> OutcomeReader:
@@ -212,7 +225,7 @@ def define(
         methods=read_methods(cls, prefer_async=where is not Execution.THREAD),
         offers_snapshots=offers_snapshots(cls),
         gymnasium_metadata=_settle_metadata(cls, gymnasium_metadata),
-        tool_actions=_tool_actions(action_cls),
+        tool_actions=_tool_actions(cls, action_cls),
     )
     if where is Execution.PROCESS:
         return replace(definition, recipe=recipe or _recipe(definition))
@@ -318,20 +331,21 @@ def _settle_metadata(cls: type, asked: Mapping[str, Any] | None) -> Mapping[str,
     return metadata
 
 
-def _tool_actions(action_cls: type[BaseModel]) -> dict[str, type[BaseModel]]:
-    """Find OpenEnv's pair of tool actions, which stand for each other and for its bare ``Action``.
+def _tool_actions(cls: type, action_cls: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """Find the pair of tool actions: ours where the environment offers tools, else OpenEnv's.
 
-    Whoever names one of the three as an environment's action model means "tools": its clients send
-    ``{"type": "list_tools"}`` and ``{"type": "call_tool", ...}`` alike.
+    An environment of OpenEnv's is known by its base class, or by its action model: whoever names one of the
+    pair, or the bare ``Action``, means "tools", and its clients send ``{"type": "list_tools"}`` and
+    ``{"type": "call_tool", ...}`` alike.
     """
-    names = {"list_tools": "ListToolsAction", "call_tool": "CallToolAction"}
-    package, _, module = action_cls.__module__.rpartition(".")
-    if action_cls.__name__ == "Action" and module == "types":
-        home = sys.modules.get(f"{package}.mcp_types")
-    elif action_cls.__name__ in names.values():
-        home = sys.modules.get(action_cls.__module__)
-    else:
-        return {}
+    if getattr(cls, "OFFERS_TOOLS", False):
+        return dict(_TOOL_ACTIONS)
+    names = {kind: model.__name__ for kind, model in _TOOL_ACTIONS.items()}
+    home = sys.modules.get(action_cls.__module__) if action_cls.__name__ in names.values() else None
+    for kind in (*cls.__mro__, action_cls):
+        package, _, module = kind.__module__.rpartition(".")
+        if (module, kind.__name__) in _SIGNS_OF_UPSTREAM_TOOLS:
+            home = sys.modules.get(f"{package}.mcp_types")
     return {kind: getattr(home, name) for kind, name in names.items() if hasattr(home, name)}
 
 

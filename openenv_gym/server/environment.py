@@ -152,6 +152,8 @@ class Environment(ABC, Generic[ActT, ObsT, StateT]):
         MAX_SESSIONS: How many sessions one server can bear; ``None`` leaves it to the kind of execution.
         LENIENT: Whether ``step`` before ``reset`` or after the episode's end reaches the environment.
             Tool environments want it: their clients list the tools first.
+        OFFERS_TOOLS: Whether ``step`` takes `ListToolsAction` and `CallToolAction` beside the environment's
+            own actions; then its tools are offered over MCP too.
         REQUIRES_SINGLE_THREAD_EXECUTOR: Accepted for OpenEnv, without effect: an instance's methods share
             a thread anyway, and a library that bears only one thread a process needs ``"process"``.
     """
@@ -160,6 +162,7 @@ class Environment(ABC, Generic[ActT, ObsT, StateT]):
     EXECUTION: ClassVar[Literal["inline", "async", "thread", "process"] | None] = None
     MAX_SESSIONS: ClassVar[int | None] = None
     LENIENT: ClassVar[bool] = False
+    OFFERS_TOOLS: ClassVar[bool] = False
     REQUIRES_SINGLE_THREAD_EXECUTOR: ClassVar[bool] = False
 
     transform: Transform[ObsT] | None = None

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from openenv_gym.server import failures
+from openenv_gym.server import failures, tool_requests
 from openenv_gym.server.definition import EnvironmentDefinition
 from openenv_gym.server.jobs import QUESTIONS, Answer, HostReply, Job, Question, Restore, Snapshot
 from openenv_gym.server.outcomes import refuse_awaitable
@@ -173,7 +173,7 @@ class EnvironmentHost:
         if op is _STATE:
             return self._read_state
         if op is _MCP:
-            return self._mcp_call(job.payload)
+            return self._mcp_call(job.payload, timeout)
         if op is _SNAPSHOT:
             snapshot: _Call = self._env.snapshot
             return snapshot
@@ -186,6 +186,9 @@ class EnvironmentHost:
             action = self._validate_action(payload)
         except ValidationError as error:
             return failures.misfit(_BAD_ACTION, error)
+        return self._step_by(action, timeout)
+
+    def _step_by(self, action: BaseModel, timeout: float | None) -> _Call:
         methods = self.definition.methods
         step = getattr(self._env, methods.step)
         if methods.step_takes_timeout:
@@ -210,13 +213,13 @@ class EnvironmentHost:
         state = self._env.state
         return state() if inspect.ismethod(state) else state  # OpenEnv's first releases had a method
 
-    def _mcp_call(self, payload: dict[str, Any]) -> _Call | McpReply:
+    def _mcp_call(self, payload: dict[str, Any], timeout: float | None) -> _Call | McpReply:
+        """Have the environment's own ``handle_mcp`` answer; where there is none, make a step of it."""
         handle_mcp = getattr(self._env, "handle_mcp", None)
         if handle_mcp is not None:
             return functools.partial(handle_mcp, payload)
-        message = f"{self.definition.name} offers no MCP tools"
-        error = {"code": -32601, "message": message}  # JSON-RPC 2.0: method not found
-        return McpReply({"jsonrpc": "2.0", "id": payload.get("id"), "error": error})
+        action = tool_requests.action_of(payload, self.definition)
+        return action if isinstance(action, McpReply) else self._step_by(action, timeout)
 
     def _render_call(self, payload: dict[str, Any]) -> _Call | ErrorReply:
         modes, mode = self.definition.render_modes, payload.get("mode")
@@ -247,6 +250,8 @@ class EnvironmentHost:
         match job.op:
             case Op.STEP:
                 return not methods.step_is_async
+            case Op.MCP:
+                return not methods.step_is_async and not hasattr(self._env, "handle_mcp")
             case Op.RESET:
                 return not methods.reset_is_async
             case Op.SNAPSHOT:
@@ -284,8 +289,10 @@ class EnvironmentHost:
         if op is Op.RENDER:
             refuse_awaitable("render", result)
             return FrameReply(plain(result))
-        refuse_awaitable("handle_mcp", result)
-        return McpReply(plain_dict(result, "handle_mcp()"))
+        if hasattr(self._env, "handle_mcp"):
+            refuse_awaitable("handle_mcp", result)
+            return McpReply(plain_dict(result, "handle_mcp()"))
+        return tool_requests.reply_of(job.payload, self._read_outcome(result, self.definition.methods.step))
 
 
 def _is_cancellation(error: BaseException) -> bool:

@@ -8,19 +8,13 @@ from fastapi import APIRouter
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from openenv_gym.server import json_rpc
 from openenv_gym.server.refusals import SessionRefused
 from openenv_gym.server.replies import json_response
 from openenv_gym.server.session import Session, SessionKind
 from openenv_gym.server.sessions import SessionTable
 from openenv_gym.wire import json_codec
 from openenv_gym.wire.messages import ErrorReply, McpReply, Op, Request
-
-# JSON-RPC 2.0, section 5.1.
-PARSE_ERROR = -32700
-INVALID_REQUEST = -32600
-INVALID_PARAMS = -32602
-INTERNAL_ERROR = -32603
-SERVER_ERROR = -32000
 
 _CREATE = "openenv/session/create"
 _CLOSE = "openenv/session/close"
@@ -49,9 +43,9 @@ class McpService:
         Returns:
             A JSON-RPC response; failures are responses too.
         """
-        problem = _problem_with(message)
+        problem = json_rpc.problem_with(message)
         if problem is not None:
-            return error(None, INVALID_REQUEST, f"Invalid request: {problem}")
+            return json_rpc.error(None, json_rpc.INVALID_REQUEST, f"Invalid request: {problem}")
         request_id, params = message.get("id"), message.get("params", {})
         if message["method"] == _CREATE:
             return await self._create(request_id, session)
@@ -70,30 +64,34 @@ class McpService:
                 session = await self._table.open(SessionKind.MCP)
             except SessionRefused as refused:
                 return _refusal(request_id, refused.reply)
-        return result(request_id, {"session_id": session.id})
+        return json_rpc.result(request_id, {"session_id": session.id})
 
     async def _close(self, request_id: Any, target: Any, session: Session | None) -> dict[str, Any]:
         if not isinstance(target, str) or not target:
-            return error(request_id, INVALID_PARAMS, "Invalid params: 'session_id' is required")
+            return json_rpc.error(
+                request_id, json_rpc.INVALID_PARAMS, "Invalid params: 'session_id' is required"
+            )
         if session is not None and session.id == target:
             text = "a session cannot be closed from its own WebSocket by MCP: send a 'close' frame"
-            return error(request_id, INVALID_REQUEST, text)
+            return json_rpc.error(request_id, json_rpc.INVALID_REQUEST, text)
         try:
             found = self._table.find(target)
         except SessionRefused:
-            return error(request_id, INVALID_PARAMS, "Unknown session_id")
+            return json_rpc.error(request_id, json_rpc.INVALID_PARAMS, "Unknown session_id")
         if found.attached:
             found.close_on_detach = True
-            return result(request_id, {"session_id": target, "closed": False, "closing": True})
+            return json_rpc.result(request_id, {"session_id": target, "closed": False, "closing": True})
         await self._table.close(found, "its client closed it")
-        return result(request_id, {"session_id": target, "closed": True})
+        return json_rpc.result(request_id, {"session_id": target, "closed": True})
 
     async def _ask_by_name(self, message: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
         """Pass a request on to the environment of ``session_id``, or to a passing one."""
         if "session_id" in params:
             target = params["session_id"]
             if not isinstance(target, str):
-                return error(message.get("id"), INVALID_PARAMS, "Invalid params: 'session_id' is a string")
+                return json_rpc.error(
+                    message.get("id"), json_rpc.INVALID_PARAMS, "Invalid params: 'session_id' is a string"
+                )
             named = self._table.find(target)
             rest = {name: value for name, value in params.items() if name != "session_id"}
             return await self._forward({**message, "params": rest}, named)
@@ -111,7 +109,9 @@ class McpService:
             return reply.data
         if isinstance(reply, ErrorReply):
             return _refusal(message.get("id"), reply)
-        return error(message.get("id"), INTERNAL_ERROR, "the environment gave no MCP answer")
+        return json_rpc.error(
+            message.get("id"), json_rpc.INTERNAL_ERROR, "the environment gave no MCP answer"
+        )
 
 
 def mcp_router(service: McpService) -> APIRouter:
@@ -123,39 +123,13 @@ def mcp_router(service: McpService) -> APIRouter:
         try:
             message = json_codec.decode(await request.body())
         except json_codec.InvalidJSONError as invalid:
-            return json_response(error(None, PARSE_ERROR, f"Parse error: {invalid}"))
+            return json_response(json_rpc.error(None, json_rpc.PARSE_ERROR, f"Parse error: {invalid}"))
         return json_response(await service.answer(message))
 
     return router
 
 
-def result(request_id: Any, value: Any) -> dict[str, Any]:
-    """Build a successful response."""
-    return {"jsonrpc": "2.0", "id": request_id, "result": value}
-
-
-def error(request_id: Any, code: int, message: str, data: Any = None) -> dict[str, Any]:
-    """Build an error response."""
-    return {"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": message, "data": data}}
-
-
 def _refusal(request_id: Any, reply: ErrorReply) -> dict[str, Any]:
-    return error(request_id, SERVER_ERROR, reply.message, {"code": str(reply.code), **reply.details})
-
-
-def _problem_with(message: Any) -> str | None:
-    """Say what keeps a value from being a JSON-RPC request; ``None`` if nothing does."""
-    if not isinstance(message, dict):
-        return "a request is one JSON object"
-    if message.get("jsonrpc") != "2.0":
-        return "'jsonrpc' must be '2.0'"
-    if not isinstance(message.get("method"), str):
-        return "'method' must be a string"
-    if not isinstance(message.get("params", {}), dict):
-        return "'params' must be an object"
-    request_id = message.get("id")
-    if request_id is not None and (isinstance(request_id, bool) or not isinstance(request_id, str | int)):
-        return "'id' must be a string or an integer"
-    if unknown := sorted(message.keys() - {"jsonrpc", "method", "params", "id"}):
-        return f"unknown members: {', '.join(unknown)[:200]}"
-    return None
+    return json_rpc.error(
+        request_id, json_rpc.SERVER_ERROR, reply.message, {"code": str(reply.code), **reply.details}
+    )

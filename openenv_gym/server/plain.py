@@ -6,6 +6,7 @@ serializer; the result is the same.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import types
 from collections.abc import Mapping
@@ -156,8 +157,10 @@ def _plain_other(value: Any) -> Any:
             return [plain(item) for item in value]
     if hasattr(value, "__array__"):
         return plain(np.asarray(value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     try:
-        return to_jsonable_python(value)  # dates, paths, UUIDs, decimals, dataclasses, ...
+        return to_jsonable_python(value)  # dates, paths, UUIDs, decimals, ...
     except PydanticSerializationError:
         raise TypeError(
             f"{type(value).__module__}.{type(value).__qualname__} has no JSON form: use text, numbers, "

@@ -26,7 +26,7 @@ def at_capacity(active: int, capacity: int, limit: int) -> ErrorReply:
     """
     message = f"Server at capacity: {active} of {capacity} sessions are open"
     if limit < capacity:
-        message += f", among them all {limit} that may be without a connection"
+        message += f", among them all {limit} that HTTP may have"
     details = {"active_sessions": active, "max_sessions": capacity, "retry_after": RETRY_AFTER}
     return ErrorReply(ErrorCode.CAPACITY_REACHED, message, details)
 

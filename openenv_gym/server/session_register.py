@@ -6,7 +6,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterator
 
 from openenv_gym.server.refusals import SessionRefused, session_error
-from openenv_gym.server.session import DETACHED_KINDS, Session, SessionKind
+from openenv_gym.server.session import Session, SessionKind
 from openenv_gym.wire.messages import Reason
 
 _REMEMBERED_ENDED_IDS = 4096
@@ -78,12 +78,13 @@ class SessionRegister:
     def rivals(self, kind: SessionKind) -> list[Session]:
         """List the sessions one of which must end before another of this kind can begin.
 
-        All sessions without a connection together may hold a quarter of the slots, or the only one.
+        HTTP's sessions together may hold a quarter of the slots, or the only one: a client that keeps no
+        cookies opens another with each reset. MCP's are opened on purpose, and closed so.
         """
-        if kind in DETACHED_KINDS:
-            detached = [session for session in self if session.detached]
-            if len(detached) >= max(1, self._capacity // 4):
-                return detached
+        if kind is SessionKind.HTTP:
+            over_http = [session for session in self if session.kind is kind and session.detached]
+            if len(over_http) >= max(1, self._capacity // 4):
+                return over_http
         return list(self) if len(self) >= self._capacity else []
 
     def idle_since(self, moment: float) -> list[Session]:

@@ -89,8 +89,8 @@ def test_on_a_socket_the_session_is_the_sockets_own(toolbox):
     wait_until_empty(toolbox)
 
 
-def test_beyond_the_quota(parrot):
-    ids = [call(parrot, "openenv/session/create")["result"]["session_id"] for _ in range(2)]
+def test_beyond_capacity(parrot):
+    ids = [call(parrot, "openenv/session/create")["result"]["session_id"] for _ in range(8)]
     error = call(parrot, "openenv/session/create")["error"]
     assert error["code"] == -32000
     assert error["data"]["max_sessions"] == 8

@@ -65,13 +65,13 @@ def test_ended_sessions_are_told_from_unknown_ones_until_many_others_ended() -> 
         sessions.find("a")
 
 
-def test_sessions_without_a_connection_compete_for_a_quarter_of_the_slots() -> None:
-    detached, attached = [session("a"), session("b")], session("c", WEBSOCKET)
-    sessions = register(*detached, attached)
-    assert sessions.rivals(HTTP) == detached
-    assert sessions.rivals(WEBSOCKET) == []
-    full = register(*detached, attached, capacity=3)
-    assert full.rivals(WEBSOCKET) == [*detached, attached]
+def test_http_sessions_compete_for_a_quarter_of_the_slots() -> None:
+    over_http, attached = [session("a"), session("b")], session("c", WEBSOCKET)
+    sessions = register(*over_http, attached)
+    assert sessions.rivals(HTTP) == over_http
+    assert sessions.rivals(WEBSOCKET) == sessions.rivals(SessionKind.MCP) == []
+    full = register(*over_http, attached, capacity=3)
+    assert full.rivals(WEBSOCKET) == [*over_http, attached]
 
 
 def test_only_detached_sessions_idle() -> None:

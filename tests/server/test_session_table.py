@@ -208,10 +208,11 @@ async def test_http_sessions_take_a_quarter_and_at_least_one():
         table = Table(capacity)
         for _ in range(quota):
             await table.open(SessionKind.HTTP)
-        reply = await refused(table.open(SessionKind.MCP))
+        reply = await refused(table.open(SessionKind.HTTP))
         assert reply.code == ErrorCode.CAPACITY_REACHED
-        if capacity > quota:
-            await table.open(SessionKind.WEBSOCKET)
+        for _ in range(capacity - quota):
+            await table.open(SessionKind.MCP)
+        assert (await refused(table.open(SessionKind.MCP))).code == ErrorCode.CAPACITY_REACHED
 
 
 async def test_detached_sessions_expire_and_connected_ones_never():

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from echo_env.models import EchoAction, EchoObservation
-from openenv_gym.models import EnvironmentMetadata, State
-from openenv_gym.server import Environment
+from openenv_gym.errors import NotResetError
+from openenv_gym.models import EnvironmentMetadata, Observation, State
+from openenv_gym.server import ToolEnvironment, tool
 
 VERSION = "0.1.0"
 _GREETING = "Echo environment ready!"
 _CHARACTERS_PER_REWARD = 10
 
 
-class EchoEnvironment(Environment[EchoAction, EchoObservation, State]):
-    """Says back what it is told; the reward is a tenth a character. An episode has no end of its own."""
+class EchoEnvironment(ToolEnvironment[State]):
+    """Says back what it is told; the reward is a tenth a character. An episode has no end of its own.
+
+    It is told by `EchoAction`, which is what its schema describes, or by two tools, which reward nothing.
+    """
 
     SUPPORTS_CONCURRENT_SESSIONS = True
     EXECUTION = "inline"  # nothing here waits or takes time
@@ -32,10 +37,12 @@ class EchoEnvironment(Environment[EchoAction, EchoObservation, State]):
         self._episode_id, self._steps = episode_id or str(uuid4()), 0
         return EchoObservation(echoed_message=_GREETING, reward=0.0)
 
-    def step(  # type: ignore[override]
-        self, action: EchoAction, timeout_s: float | None = None
-    ) -> EchoObservation:
-        """Echo one message."""
+    def step(self, action: Any, timeout_s: float | None = None, **kwargs: Any) -> Observation:
+        """Echo one message, or use the tools."""
+        if type(action) is not EchoAction:
+            return self._use_tools(action)
+        if self._episode_id is None:
+            raise NotResetError("step() before reset(): call reset() first")
         self._steps += 1
         message = action.message
         return EchoObservation(
@@ -45,6 +52,22 @@ class EchoEnvironment(Environment[EchoAction, EchoObservation, State]):
             reward=len(message) / _CHARACTERS_PER_REWARD,
             metadata={"original_message": message, "step": self._steps},
         )
+
+    def _use_tools(self, action: Any) -> Observation:
+        self._steps += 1
+        observation: Observation = super().step(action)
+        observation.reward = 0.0
+        return observation
+
+    @tool
+    def echo_message(self, message: str) -> str:
+        """Echo the message."""
+        return message
+
+    @tool
+    def echo_with_length(self, message: str) -> dict[str, Any]:
+        """Echo the message, and tell its length."""
+        return {"message": message, "length": len(message)}
 
     @property
     def state(self) -> State:

@@ -143,7 +143,8 @@ class Executor(ABC):
 
         Otherwise an environment that ends its work at ``timeout_s`` exactly could never say so in time.
         """
-        knows = isinstance(job, Request) and job.op == "step" and self.definition.methods.step_takes_timeout
+        is_step = isinstance(job, Request) and job.op in (Op.STEP, Op.MCP)
+        knows = is_step and self.definition.methods.step_takes_timeout
         return timeout + min(1.0, timeout / 10) if knows and timeout is not None else timeout
 
 
