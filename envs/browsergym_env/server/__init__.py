@@ -1,0 +1,1 @@
+"""The BrowserGym environment's server side."""
