@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
 from openenv_gym.models import Action, Observation, State
+from openenv_gym.spaces.array_field import ArrayOf
 
 MAX_ACTION_LENGTH = 16_384
 
 
-def _as_pixels(value: Any) -> Any:
-    """Take nested lists, as JSON has them, for the array that they stand for."""
-    if value is None:
-        return None
-    pixels = np.asarray(value)
-    if pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise ValueError(f"a screenshot has the shape (height, width, 3), not {pixels.shape}")
-    if pixels.dtype != np.uint8:
-        if pixels.dtype.kind not in "iu" or pixels.min(initial=0) < 0 or pixels.max(initial=0) > 255:
-            raise ValueError("a screenshot holds whole numbers from 0 to 255")
-        pixels = pixels.astype(np.uint8)
-    return pixels
-
-
-_PIXELS_SCHEMA = {
-    "anyOf": [
-        {
-            "type": "array",
-            "items": {
-                "type": "array",
-                "items": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 255}},
-            },
-        },
-        {"type": "null"},
-    ]
-}
-
-Screenshot = Annotated[np.ndarray | None, BeforeValidator(_as_pixels), WithJsonSchema(_PIXELS_SCHEMA)]
-"""uint8 of shape (height, width, 3); ``None`` where the server takes none."""
+Screenshot = Annotated[np.ndarray, ArrayOf(np.uint8)]
+"""A page's picture, (height, width, 3)."""
 
 
 class BrowserGymAction(Action):
@@ -61,8 +35,9 @@ class BrowserGymObservation(Observation):
 
     text: str = Field(default="", description="The page as text: its accessibility tree, else its HTML")
     url: str = Field(default="", description="Address of the active page")
-    screenshot: Screenshot = Field(
-        default=None, description="The page as an image, (height, width, 3); null unless the server takes them"
+    screenshot: Screenshot | None = Field(
+        default=None,
+        description="The page as an image, (height, width, 3); null unless the server takes them",
     )
     goal: str = Field(default="", description="What is to be done")
     axtree_txt: str = Field(default="", description="The accessibility tree, with the ids that actions take")
@@ -76,7 +51,9 @@ class BrowserGymState(State):
 
     benchmark: str = Field(default="", description="Name of the benchmark, such as miniwob or webarena")
     task_name: str = Field(default="", description="Task within the benchmark, such as click-test")
-    task_id: str | None = Field(default=None, description="Number of the task where its benchmark counts them")
+    task_id: str | None = Field(
+        default=None, description="Number of the task where its benchmark counts them"
+    )
     goal: str = Field(default="", description="What is to be done")
     current_url: str = Field(default="", description="Address of the active page")
     max_steps: int | None = Field(default=None, description="Steps an episode may have; null for no limit")

@@ -34,6 +34,7 @@ def _openspiel(name: str, summary: str, game: str) -> EnvironmentEntry:
 BUILT_IN = (
     EnvironmentEntry("Remote", "any server, by `base_url=`"),
     EnvironmentEntry(
+<<<<<<< HEAD
         "Chess",
         "chess against a random mover, Stockfish or oneself",
         "chess_env.server.app:app",
@@ -47,6 +48,14 @@ BUILT_IN = (
         "coding-env:latest",
         "coding",
         max_episode_steps=100,
+=======
+        "BrowserGym",
+        "web tasks in a real browser: MiniWoB's 125, WebArena",
+        "browsergym_env.server.app:app",
+        "browsergym-env:latest",
+        "browsergym",
+        max_episode_steps=30,
+>>>>>>> 9d812c1 (The BrowserGym environment: MiniWoB's tasks in one confined browser a session)
     ),
     EnvironmentEntry(
         "Connect4",

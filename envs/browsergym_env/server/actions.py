@@ -1,20 +1,20 @@
 """BrowserGym's actions: text in, calls of its functions out.
 
-BrowserGym turns an action into Python source, definitions of all its functions included, and executes that.
-Here nothing is executed: the text is parsed by BrowserGym's own parser, which knows calls with literal arguments
-and nothing else, and the functions of the same names are called.
+BrowserGym turns an action into Python source, definitions of all its functions included, and executes
+that. Here nothing is executed: the text is parsed by BrowserGym's own parser, which knows calls with literal
+arguments and nothing else, and the functions of the same names are called.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 from browsergym.core.action import functions
 from browsergym.core.action.highlevel import ACTION_SUBSETS
 from browsergym.core.action.parsers import NamedArgument, highlevel_action_parser
-from playwright.sync_api import Page
+from browsergym.core.action.utils import get_elem_by_bid
+from playwright.sync_api import Locator, Page
 
 from browsergym_env.server.reach import Reach
 
@@ -24,6 +24,7 @@ _WITHHELD = frozenset({"upload_file", "mouse_upload_file"})
 MAX_CALLS = 32
 MAX_PAGES = 16
 MAX_WAIT = 10_000  # milliseconds
+ELEMENT_TIMEOUT = 2_000  # milliseconds
 _MAX_NUMBER = 1e9
 _MAX_DEPTH = 4
 
@@ -44,7 +45,9 @@ class ActionSet:
             function.__name__: function for function in known if function.__name__ not in _WITHHELD
         }
 
-    def perform(self, text: str, page: Page, say: Callable[[str], None], give_up: Callable[[str], None]) -> None:
+    def perform(
+        self, text: str, page: Page, say: Callable[[str], None], give_up: Callable[[str], None]
+    ) -> None:
         """Do what an action says, call by call; all calls are checked before the first is made.
 
         Args:
@@ -60,6 +63,7 @@ class ActionSet:
         """
         calls = self._parse(text)
         functions.page = page
+        functions.get_elem_by_bid = _find_element
         functions.send_message_to_user = say
         functions.report_infeasible_instructions = give_up
         functions.demo_mode = "off"
@@ -83,7 +87,9 @@ class ActionSet:
         if name not in self._functions:
             raise NameError(f"Invalid action type '{name}'.")
         positional = tuple(argument for argument in arguments if not isinstance(argument, NamedArgument))
-        named = {argument.name: argument.value for argument in arguments if isinstance(argument, NamedArgument)}
+        named = {
+            argument.name: argument.value for argument in arguments if isinstance(argument, NamedArgument)
+        }
         for value in (*positional, *named.values()):
             _check_literal(value)
         first = next(iter((*positional, *named.values())), None)
@@ -100,7 +106,7 @@ def _check_literal(value: Any, depth: int = 0) -> None:
         case None | bool():
             return
         case int() | float():
-            if not math.isfinite(value) or abs(value) > _MAX_NUMBER:
+            if not abs(value) <= _MAX_NUMBER:  # NaN too
                 raise ValueError(f"numbers are finite and not beyond {_MAX_NUMBER:g}")
         case str():
             value.encode()  # raises UnicodeEncodeError, a ValueError, for half of a character
@@ -110,3 +116,24 @@ def _check_literal(value: Any, depth: int = 0) -> None:
                 _check_literal(part, depth + 1)
         case _:
             raise ValueError("an argument is nested too deeply")
+
+
+class _PatientLocator:
+    """An element that is waited for on a busy machine too: BrowserGym's functions give it half a second."""
+
+    def __init__(self, locator: Locator) -> None:
+        self._locator = locator
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._locator, name)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            if "timeout" in options:
+                options["timeout"] = ELEMENT_TIMEOUT
+            return method(*arguments, **options)
+
+        return call
+
+
+def _find_element(page: Page, bid: str, scroll_into_view: bool = False) -> _PatientLocator:
+    return _PatientLocator(get_elem_by_bid(page, bid, scroll_into_view))

@@ -74,8 +74,8 @@ class Benchmark:
         settings: Which, and where MiniWoB's pages are.
 
     Raises:
-        UsageError: There is no such benchmark, its package is not installed, or it is not told where its sites
-            are; the message says what to do.
+        UsageError: There is no such benchmark, its package is not installed, or it is not told where its
+            sites are; the message says what to do.
     """
 
     def __init__(self, settings: BrowserGymSettings) -> None:
@@ -138,7 +138,9 @@ class Benchmark:
 def _kind(name: str) -> _Kind:
     kind = _KINDS.get(name)
     if kind is None:
-        raise UsageError(f"BROWSERGYM_BENCHMARK={name!r}: there is no such benchmark, only {', '.join(_KINDS)}")
+        raise UsageError(
+            f"BROWSERGYM_BENCHMARK={name!r}: there is no such benchmark, only {', '.join(_KINDS)}"
+        )
     needed = (*kind.sites, *kind.others)
     missing = [variable for variable in needed if not os.environ.get(variable)]
     if missing:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from browsergym_env.models import BrowserGymAction, BrowserGymObservation, BrowserGymState
-from browsergym_env.server.served_observation import SETTINGS, ServedObservation
+from browsergym_env.server.served_observation import ObservationWithoutScreenshot, ObservationWithScreenshot
 from browsergym_env.server.settings import BrowserGymSettings
 from openenv_gym.models import EnvironmentMetadata
 from openenv_gym.server import Environment
@@ -29,7 +29,7 @@ class BrowserGymEnvironment(Environment[BrowserGymAction, BrowserGymObservation,
 
     def __init__(self, settings: BrowserGymSettings | None = None) -> None:
         super().__init__()
-        self._settings = settings or SETTINGS
+        self._settings = settings or BrowserGymSettings.from_environ()
         self._state = BrowserGymState(benchmark=self._settings.benchmark)
         self._benchmark: Benchmark | None = None
         self._browser: Chromium | None = None
@@ -93,13 +93,14 @@ class BrowserGymEnvironment(Environment[BrowserGymAction, BrowserGymObservation,
 
         tree = flatten_axtree_to_str(observed.pop("axtree_object"))
         html = prune_html(flatten_dom_to_str(observed.pop("dom_object")))
-        screenshot = observed.pop("screenshot", None)
+        picture = {"screenshot": observed.pop("screenshot")} if self._settings.include_screenshot else {}
         goal, url, error = observed["goal"], observed["url"], observed["last_action_error"]
         self._state.goal, self._state.current_url = goal, url
-        return ServedObservation(
+        served = ObservationWithScreenshot if picture else ObservationWithoutScreenshot
+        return served(
             text=tree or html,
             url=url,
-            screenshot=screenshot,
+            **picture,
             goal=goal,
             axtree_txt=tree,
             pruned_html=html,

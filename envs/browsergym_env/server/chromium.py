@@ -30,7 +30,7 @@ _HEADLESS_NAMES = ("chromium-headless-shell", "chrome-headless-shell")
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _GUARD_GRACE = "0.5"  # seconds
 
-# On top of Playwright's: no service of the browser's own that would use the network, and what BrowserGym sets.
+# On top of Playwright's: no service of the browser's own that would use the network; what BrowserGym sets.
 _FLAGS = (
     "--disable-domain-reliability",
     "--disable-sync",
@@ -127,22 +127,24 @@ class Chromium:
     def _write_launcher(self, executable: Path, confinement: Confinement) -> None:
         """Write the program that Playwright takes for the browser.
 
-        Playwright starts browsers in a session of their own, out of reach of whoever kills this process's group.
-        So the browser runs under the guard, which ends it when the lifeline does.
+        Playwright starts browsers in a session of their own, out of reach of whoever kills this process's
+        group. So the browser runs under the guard, which ends it when the lifeline does.
         """
         launcher = self._folder / "launcher"
         quoted = shlex.quote
+        folder, lifeline = quoted(str(self._folder)), quoted(str(self._folder / "lifeline"))
         guarded = [sys.executable, "-I", "-S", guard.__file__, "9", _GUARD_GRACE, "3,4"]
         command = [*guarded, *confinement.command, str(executable)]
         profile = f"--user-data-dir={confinement.home}/profile"
         lines = [
             "#!/bin/sh",
-            f"exec 9<{quoted(str(self._folder / 'lifeline'))}",
+            "trap '' PIPE",  # the shell tells of killed programs, to a Playwright that may be gone
+            f"exec 9<{lifeline}",
             # The last of several equal switches counts: Playwright has one of its own.
             f'{" ".join(map(quoted, command))} "$@" {quoted(profile)}',
             "status=$?",
-            # At its end: the owner is gone, and left the folder.
-            f"timeout 0.05 cat <&9 && rm -rf {quoted(str(self._folder))}",
+            # Read without waiting, it is at its end where the owner is gone, and has left the folder.
+            f"dd if={lifeline} iflag=nonblock count=1 of=/dev/null 2>/dev/null && rm -rf {folder}",
             "exit $status",
         ]
         launcher.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -177,8 +179,8 @@ def _find(settings: BrowserGymSettings, playwright: Playwright) -> Path:
     if own.is_file() and not settings.chromium:
         return own
     raise UsageError(
-        f"there is no browser ({', '.join(names)}): install one (Debian: apt-get install chromium-headless-shell "
-        "fonts-liberation), or set BROWSERGYM_CHROMIUM to its path"
+        f"there is no browser ({', '.join(names)}): install one (Debian: apt-get install "
+        "chromium-headless-shell fonts-liberation), or set BROWSERGYM_CHROMIUM to its path"
     )
 
 

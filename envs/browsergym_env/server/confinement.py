@@ -1,14 +1,13 @@
 """How a browser is confined: the command line before its own.
 
-Web pages are kept in by Chromium's own sandbox, where it works. This is what is around it: the browser runs as
-a user that owns nothing and, where bubblewrap works, sees the system's programs and fonts and an empty ``/tmp``,
-and no process but its own, which all end with the first of them.
+Web pages are kept in by Chromium's own sandbox, where it works. This is what is around it: the browser runs
+as a user that owns nothing and, where bubblewrap works, sees the system's programs and fonts, an empty
+``/tmp``, and no process but its own, which all end with the first of them.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -68,7 +67,8 @@ def _as_user(identity: Identity) -> tuple[str, ...]:
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         raise SandboxError(
-            "a browser is not run as root: install setpriv (Debian's util-linux), or start the server as another user"
+            "a browser is not run as root: install setpriv (Debian's util-linux), or start the server as "
+            "another user"
         )
     return (
         *(setpriv, "--reuid", str(identity.uid), "--regid", str(identity.gid), "--clear-groups"),
@@ -80,14 +80,21 @@ def _bubblewrap(identity: Identity, executable: Path) -> tuple[str, ...]:
     bwrap = shutil.which("bwrap")
     assert bwrap is not None, "it was found to work"
     arguments = [bwrap, "--die-with-parent"]
-    arguments += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "browser"]
+    arguments += [
+        "--unshare-pid",
+        "--unshare-ipc",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+        "--hostname",
+        "browser",
+    ]
     if identity.own:
         arguments += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         arguments += ["--unshare-user", "--cap-drop", "ALL"]
     for path in PROGRAMS:
         if Path(path).is_symlink():
-            arguments += ["--symlink", os.readlink(path), path]
+            arguments += ["--symlink", str(Path(path).readlink()), path]
         else:
             arguments += ["--ro-bind-try", path, path]
     for folder in ("/etc", "/etc/ssl", "/var", "/var/cache"):
@@ -110,5 +117,7 @@ def _can_unshare(command: tuple[str, ...]) -> bool:
         logger.warning("Chromium runs without its own sandbox: %s", error)
         return False
     if done.returncode != 0:
-        logger.warning("Chromium runs without its own sandbox: %s", done.stderr.decode(errors="replace").strip())
+        logger.warning(
+            "Chromium runs without its own sandbox: %s", done.stderr.decode(errors="replace").strip()
+        )
     return done.returncode == 0

@@ -19,7 +19,8 @@ REPORT_ACTIVATION = f"""(() => {{
   const report = () => window.{ACTIVATION_BINDING}();
   report();
   for (const type of {list(_ACTIVATING)!r}) window.addEventListener(type, report, {{ capture: true }});
-  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && report(), true);
+  const reportVisible = () => document.visibilityState === "visible" && report();
+  document.addEventListener("visibilitychange", reportVisible, {{ capture: true }});
 }})();"""
 
 _AWAIT_SETTLED = 'limit => window[Symbol.for("openenv-gym.settled")]?.(limit)'

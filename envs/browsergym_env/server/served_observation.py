@@ -6,23 +6,22 @@ from typing import Annotated
 
 import numpy as np
 from gymnasium.spaces import Box
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
 from browsergym_env.models import BrowserGymObservation
 from browsergym_env.server.settings import BrowserGymSettings
-from openenv_gym.spaces.hints import hint_for
+from openenv_gym.spaces.array_field import ArrayOf
 
 SETTINGS = BrowserGymSettings.from_environ()
-"""This server's settings, and those of its workers."""
+"""This server's settings, which its schema tells of."""
 
 
 class ObservationWithScreenshot(BrowserGymObservation):
     """An observation of a server that takes screenshots."""
 
-    screenshot: Annotated[  # type: ignore[assignment]  # an array is one of the things that it may be
-        np.ndarray,
-        WithJsonSchema({"gymnasium_space": hint_for(Box(0, 255, SETTINGS.screenshot_shape, np.uint8))}),
-    ] = Field(description="The active page as an image, (height, width, 3)")
+    screenshot: Annotated[np.ndarray, ArrayOf(Box(0, 255, SETTINGS.screenshot_shape, np.uint8))] = Field(
+        description="The page as an image, (height, width, 3)"
+    )
 
 
 class ObservationWithoutScreenshot(BrowserGymObservation):

@@ -1,8 +1,8 @@
 """BrowserGym's environment over one browser that stays: an episode is a fresh browser context.
 
-BrowserGym's own reset starts two browsers, one of them to show the chat. What is an episode's - rewards, ends,
-the active page, the order of things in a step - is inherited; replaced are how it begins, how an action is
-carried out (`actions`), how long to wait after it (`page_scripts`), and what it costs to observe a page.
+BrowserGym's own reset starts two browsers, one of them to show the chat. What is an episode's - rewards,
+ends, the active page, the order of things in a step - is inherited; replaced are how it begins, how an action
+is carried out (`actions`), how long to wait after it (`page_scripts`), and what it costs to observe a page.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ class WarmBrowserEnv(BrowserEnv):  # type: ignore[misc]  # BrowserGym is not typ
         # MiniWoB's pages have all they need, so it is known when they are done. Other sites wait for others.
         self._can_settle = settings.benchmark == "miniwob"
 
-    def reset_to(self, task_entrypoint: Callable[..., Any], seed: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def reset_to(
+        self, task_entrypoint: Callable[..., Any], seed: int | None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Begin an episode of a task.
 
         Args:
@@ -115,7 +117,9 @@ class WarmBrowserEnv(BrowserEnv):  # type: ignore[misc]  # BrowserGym is not typ
         )
         self.page_history = {}
         self.context.set_default_timeout(self._settings.timeout)
-        self.context.expose_binding(ACTIVATION_BINDING, lambda source: self._activate_page_from_js(source["page"]))
+        self.context.expose_binding(
+            ACTIVATION_BINDING, lambda source: self._activate_page_from_js(source["page"])
+        )
         self.context.add_init_script(REPORT_ACTIVATION)
         if self._can_settle:
             self.context.add_init_script(PAGE_WATCH)
