@@ -34,7 +34,14 @@ def _openspiel(name: str, summary: str, game: str) -> EnvironmentEntry:
 BUILT_IN = (
     EnvironmentEntry("Remote", "any server, by `base_url=`"),
     EnvironmentEntry(
-<<<<<<< HEAD
+        "BrowserGym",
+        "web tasks in a real browser: MiniWoB's 125, WebArena",
+        "browsergym_env.server.app:app",
+        "browsergym-env:latest",
+        "browsergym",
+        max_episode_steps=30,
+    ),
+    EnvironmentEntry(
         "Chess",
         "chess against a random mover, Stockfish or oneself",
         "chess_env.server.app:app",
@@ -48,14 +55,6 @@ BUILT_IN = (
         "coding-env:latest",
         "coding",
         max_episode_steps=100,
-=======
-        "BrowserGym",
-        "web tasks in a real browser: MiniWoB's 125, WebArena",
-        "browsergym_env.server.app:app",
-        "browsergym-env:latest",
-        "browsergym",
-        max_episode_steps=30,
->>>>>>> 9d812c1 (The BrowserGym environment: MiniWoB's tasks in one confined browser a session)
     ),
     EnvironmentEntry(
         "Connect4",
