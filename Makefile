@@ -82,7 +82,7 @@ bench-plot: .venv/.plots .venv-interop/.ready
 	tools/setup.sh .venv-interop -c requirements/interop.txt $(PROJECTS) --group test openenv gymnasium
 
 .venv-full/.ready: $(SOURCES)
-	tools/setup.sh .venv-full --system chromium fonts-liberation stockfish -- \
+	tools/setup.sh .venv-full --system chromium-headless-shell fonts-liberation stockfish -- \
 		-c requirements/full.txt $(ALL_PROJECTS) --group test
 
 clean:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
@@ -30,7 +30,7 @@ class BrowserGymObservation(Observation):
     """The active page, as text and perhaps as an image, and what became of the last action.
 
     ``metadata`` holds what else BrowserGym reports: ``browsergym_obs`` (chat messages, open pages, properties
-    of the page's elements, ...) and ``browsergym_info``.
+    of the page's elements, ...) and ``browsergym_info``. Times are in ``BrowserGymState.clock``.
     """
 
     text: str = Field(default="", description="The page as text: its accessibility tree, else its HTML")
@@ -58,3 +58,6 @@ class BrowserGymState(State):
     current_url: str = Field(default="", description="Address of the active page")
     max_steps: int | None = Field(default=None, description="Steps an episode may have; null for no limit")
     cum_reward: float = Field(default=0.0, description="Sum of the episode's rewards")
+    clock: dict[str, Any] = Field(
+        default_factory=dict, description="Times of the last step, which equal episodes do not share"
+    )

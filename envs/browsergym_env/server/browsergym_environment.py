@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from browsergym_env.models import BrowserGymAction, BrowserGymObservation, BrowserGymState
+from browsergym_env.server.report import split_report
 from browsergym_env.server.served_observation import ObservationWithoutScreenshot, ObservationWithScreenshot
 from browsergym_env.server.settings import BrowserGymSettings
 from openenv_gym.models import EnvironmentMetadata
@@ -95,6 +96,7 @@ class BrowserGymEnvironment(Environment[BrowserGymAction, BrowserGymObservation,
         html = prune_html(flatten_dom_to_str(observed.pop("dom_object")))
         picture = {"screenshot": observed.pop("screenshot")} if self._settings.include_screenshot else {}
         goal, url, error = observed["goal"], observed["url"], observed["last_action_error"]
+        metadata, self._state.clock = split_report(observed, info)
         self._state.goal, self._state.current_url = goal, url
         served = ObservationWithScreenshot if picture else ObservationWithoutScreenshot
         return served(
@@ -108,7 +110,7 @@ class BrowserGymEnvironment(Environment[BrowserGymAction, BrowserGymObservation,
             last_action_error=bool(error),
             reward=reward,
             done=done,
-            metadata={"browsergym_obs": _as_json(observed), "browsergym_info": _as_json(info)},
+            metadata=metadata,
         )
 
     @property
@@ -134,14 +136,3 @@ class BrowserGymEnvironment(Environment[BrowserGymAction, BrowserGymObservation,
             version=VERSION,
             documentation_url="https://github.com/ServiceNow/BrowserGym",
         )
-
-
-def _as_json(value: Any) -> Any:
-    """What BrowserGym reports, in plain values: it holds arrays of one number, and tuples."""
-    if isinstance(value, dict):
-        return {str(key): _as_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_as_json(item) for item in value]
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

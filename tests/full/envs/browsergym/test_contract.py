@@ -24,7 +24,6 @@ class TestBrowserGym(EnvironmentContract):
     gymnasium_id = "openenv/BrowserGym-v0"
     environ = {"BROWSERGYM_INCLUDE_SCREENSHOT": "true", "BROWSERGYM_TASK_NAME": "enter-text"}  # noqa: RUF012
     bad_actions = ({}, {"action_str": 1}, {"action_str": "x" * (MAX_ACTION_LENGTH + 1)})
-    ignore = frozenset({"metadata"})  # it holds times
     steps = 2
 
     def act(self, observation: dict[str, Any], rng: random.Random) -> BrowserGymAction:
