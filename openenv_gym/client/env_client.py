@@ -22,7 +22,7 @@ from openenv_gym.models import StepResult
 from openenv_gym.providers.endpoint import Endpoint, ServerSpec
 from openenv_gym.providers.provider import Provider
 from openenv_gym.transport.address import parse_address
-from openenv_gym.wire.messages import Op, Request, SnapshotReply
+from openenv_gym.wire.messages import FrameReply, Op, Request, SnapshotReply
 
 if TYPE_CHECKING:
     from openenv_gym.client.sync_client import SyncEnvClient
@@ -279,6 +279,24 @@ class EnvClient(ClientModels[ActT, ObsT, StateT]):
         if snapshot is None:
             snapshot = await self.snapshot()
         return self._child(await self._link.afork(snapshot, self._message_timeout))
+
+    async def render(self, mode: str = "rgb_array") -> Any:
+        """Have the server draw the episode as it stands.
+
+        Args:
+            mode: One of the ``render_modes`` that the server's environment offers.
+
+        Returns:
+            For ``rgb_array`` a uint8 array of shape (height, width, 3), for ``ansi`` text.
+
+        Raises:
+            NotSupportedError: It offers none, or the server speaks OpenEnv's dialect.
+            InvalidActionError: It does not offer this one.
+            NotResetError: There was no ``reset``.
+            SessionLostError: The episode is gone.
+        """
+        reply: FrameReply = await self._link.acall(Request(Op.RENDER, {"mode": mode}), self._message_timeout)
+        return reply.frame
 
     async def connect(self) -> Self:
         """Connect now instead of at the first call, starting the provider's server if there is one.

@@ -8,7 +8,7 @@ from typing import Any, Generic, Self
 from openenv_gym.client.client_models import ActT, ObsT, StateT, reply_payload
 from openenv_gym.client.env_client import EnvClient
 from openenv_gym.models import StepResult
-from openenv_gym.wire.messages import Op, Request, SnapshotReply
+from openenv_gym.wire.messages import FrameReply, Op, Request, SnapshotReply
 
 
 class SyncEnvClient(Generic[ActT, ObsT, StateT]):
@@ -62,6 +62,11 @@ class SyncEnvClient(Generic[ActT, ObsT, StateT]):
     def restore(self, snapshot: str) -> None:
         """Go back to a snapshot; see `EnvClient.restore`."""
         self._link.call(Request(Op.RESTORE, {"snapshot": snapshot}), self._client._message_timeout)
+
+    def render(self, mode: str = "rgb_array") -> Any:
+        """Have the server draw the episode as it stands; see `EnvClient.render`."""
+        reply: FrameReply = self._link.call(Request(Op.RENDER, {"mode": mode}), self._client._message_timeout)
+        return reply.frame
 
     def fork(self, snapshot: str | None = None) -> SyncEnvClient[ActT, ObsT, StateT]:
         """Open another session which continues from a snapshot of this one; see `EnvClient.fork`."""

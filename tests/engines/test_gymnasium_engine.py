@@ -58,8 +58,6 @@ def test_every_space_and_every_info_is_the_same(servers: Servers, name: str, dia
     "name", ["CartPole-v1", "Taxi-v4", *(f"zoo/Sampler-v0?kind={kind}" for kind in BOXES)]
 )
 def test_vector_envs_are_the_same(servers: Servers, name: str, dialect: Dialect) -> None:
-    if name not in gymnasium.registry and name.startswith("Taxi"):
-        name = "Taxi-v3"  # gymnasium before 1.3
     compare_vector_envs(servers, name, dialect, steps=20)
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from openenv_gym.wire.messages import (
     ErrorReply,
+    FrameReply,
     McpReply,
     Outcome,
     Reply,
@@ -35,6 +36,7 @@ answers: st.SearchStrategy[Reply] = st.one_of(
     st.builds(McpReply, objects),
     st.builds(SnapshotReply, st.text()),
     st.just(RestoredReply()),
+    st.builds(FrameReply, st.text() | objects),
 )
 
 
