@@ -46,6 +46,22 @@ ENGINES = (
         "gymnasium",
         "server",
     ),
+    Engine(
+        "reasoning_gym",
+        "reasoning-gym's datasets, a question an episode",
+        "reasoning_gym:leg_counting",
+        "openenv_gym.engines.reasoning_gym_engine",
+        "reasoning_gym",
+        "reasoning-gym",
+    ),
+    Engine(
+        "textarena",
+        "TextArena's games",
+        "textarena:Wordle-v0",
+        "openenv_gym.engines.textarena_engine",
+        "textarena_env",
+        "textarena",
+    ),
 )
 
 
