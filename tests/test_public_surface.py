@@ -13,6 +13,7 @@ from openenv_gym.registry.gymnasium_ids import gymnasium_id
 
 HEAVY = {
     "docker",
+    "fastmcp",
     "fastapi",
     "httpx",
     "kubernetes",

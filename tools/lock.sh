@@ -19,7 +19,7 @@ for project in envs/*_env; do
     name=${project#envs/}
     [ -d "tests/full/envs/${name%_env}" ] || quick+=("$project/pyproject.toml")
 done
-sources=(pyproject.toml "${quick[@]}" --extra server --extra cli)
+sources=(pyproject.toml "${quick[@]}" --extra server --extra cli --extra mcp)
 lock requirements/development.txt "${sources[@]}" --group dev --group bench
 # OpenEnv itself, beside the oldest gymnasium that a supported trainer pins (ray's rllib).
 lock requirements/interop.txt "${sources[@]}" --group test - <<<$'openenv==0.10.0\ngymnasium==1.2.2'
