@@ -22,7 +22,8 @@ from openenv_gym.server.executors import Runaways, SpareWorkers, make_executor
 from openenv_gym.server.http import SESSION_HEADER, HttpSessions
 from openenv_gym.server.info import info_router
 from openenv_gym.server.logs import hide_session_ids
-from openenv_gym.server.mcp import McpService, mcp_router
+from openenv_gym.server.mcp import McpService
+from openenv_gym.server.mcp_routes import McpWebSocketEndpoint, mcp_router
 from openenv_gym.server.security import SecurityMiddleware
 from openenv_gym.server.sessions import SessionTable
 from openenv_gym.server.settings import ServerSettings
@@ -144,7 +145,8 @@ def compose_app(
             environment_name=definition.name,
             lenient=definition.lenient,
             features=definition.features,
-        )
+        ),
+        definition.name,
     )
 
     @asynccontextmanager
@@ -178,6 +180,9 @@ def compose_app(
         app.include_router(HttpSessions(table).router())
     app.include_router(mcp_router(mcp))
     app.include_router(tasks_router(definition.name, enquiries))
+    app.router.routes.append(
+        WebSocketRoute("/mcp", McpWebSocketEndpoint(table, mcp, settings), name="mcp_ws")
+    )
     app.router.routes.append(WebSocketRoute("/ws", WebSocketEndpoint(table, mcp, settings), name="ws"))
     return app
 

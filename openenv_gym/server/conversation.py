@@ -153,8 +153,7 @@ class Conversation:
             request = self._decode(message)
         except openenv.FrameError as error:
             await self._reply(error.reply)
-            if error.reply.ends_session:
-                raise _Hangup(_TOO_BIG, error.reply.reason or "") from None
+            end_if_over(error.reply)
             return
         if request.op is Op.CLOSE:
             raise _Hangup(_NORMAL)
@@ -162,10 +161,18 @@ class Conversation:
             await self._reply(McpReply(await self._mcp.answer(request.payload, session)))
         else:
             await self._reply(await self._table.call(session, request))
+        self._end_with(session)
+
+    def _end_with(self, session: Session) -> None:
+        """Hang up if the session is over."""
         if session.closing is not None:
             raise _Hangup(_INTERNAL_ERROR, "the session has ended")
 
     def _decode(self, message: Message) -> Request:
+        return openenv.decode_request(self._text(message))
+
+    def _text(self, message: Message) -> str:
+        """Take the text out of a frame; raises a FrameError where it holds none, or too much."""
         text: str | None = message.get("text")
         if text is None:
             raise _refused(
@@ -178,7 +185,7 @@ class Conversation:
                 f"the frame exceeds this server's limit of {limit} bytes",
                 {"reason": Reason.TOO_LARGE.value, "max_frame_bytes": limit},
             )
-        return openenv.decode_request(text)
+        return text
 
     async def _reply(self, reply: Reply) -> None:
         try:
@@ -188,6 +195,12 @@ class Conversation:
             message = f"the environment's reply cannot be sent: {error}"
             text = openenv.encode_reply(ErrorReply(ErrorCode.EXECUTION_ERROR, message))
         await self._send({"type": "websocket.send", "text": text})
+
+
+def end_if_over(reply: ErrorReply) -> None:
+    """Hang up after a reply to a frame that the conversation cannot go on after."""
+    if reply.ends_session:
+        raise _Hangup(_TOO_BIG, reply.reason or "")
 
 
 def _refused(code: ErrorCode, message: str, details: dict[str, Any] | None = None) -> openenv.FrameError:

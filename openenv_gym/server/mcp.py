@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from fastapi import APIRouter
-from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
-
-from openenv_gym.server import json_rpc
+from openenv_gym.server import json_rpc, standard_mcp
 from openenv_gym.server.refusals import SessionRefused
-from openenv_gym.server.replies import json_response
 from openenv_gym.server.session import Session, SessionKind
 from openenv_gym.server.sessions import SessionTable
-from openenv_gym.wire import json_codec
 from openenv_gym.wire.messages import ErrorReply, McpReply, Op, Request
 
 _CREATE = "openenv/session/create"
 _CLOSE = "openenv/session/close"
+_TOOL_METHODS = ("tools/list", "tools/call")
 
 
 class McpService:
-    """Answers JSON-RPC requests, from ``POST /mcp`` and from ``mcp`` frames alike.
+    """Answers JSON-RPC requests, from ``/mcp`` and from ``mcp`` frames alike.
 
     Args:
         table: Where sessions live.
+        name: The environment's, for clients that ask.
     """
 
-    def __init__(self, table: SessionTable) -> None:
+    def __init__(self, table: SessionTable, name: str = "openenv") -> None:
         self._table = table
+        self._name = name
+        self._turns: WeakKeyDictionary[Session, asyncio.Lock] = WeakKeyDictionary()
 
     async def answer(
         self, message: Any, session: Session | None = None, timeout: float | None = None
@@ -47,6 +47,10 @@ class McpService:
         if problem is not None:
             return json_rpc.error(None, json_rpc.INVALID_REQUEST, f"Invalid request: {problem}")
         request_id, params = message.get("id"), message.get("params", {})
+        if message["method"] == "ping":
+            return json_rpc.result(request_id, {})
+        if message["method"] == "initialize":
+            return json_rpc.result(request_id, standard_mcp.initialized(params, self._name))
         if message["method"] == _CREATE:
             return await self._create(request_id, session)
         if message["method"] == _CLOSE:
@@ -56,14 +60,42 @@ class McpService:
                 return await self._forward(message, session, timeout)
             return await self._ask_by_name(message, params)
         except SessionRefused as refused:
-            return _refusal(request_id, refused.reply)
+            return refusal(request_id, refused.reply)
+
+    async def answer_standard(self, message: Any, session: Session) -> dict[str, Any]:
+        """Answer one request of a client of MCP's own, which may have several under way.
+
+        Args:
+            message: The decoded request, of any shape.
+            session: Its session.
+        """
+        async with self._turns.setdefault(session, asyncio.Lock()):
+            response = await self.answer(message, session)
+        method = message.get("method") if isinstance(message, dict) else None
+        return standard_mcp.standard_response(str(method), response)
+
+    async def open(self) -> Session:
+        """Open a session that lives until it is closed, or idles out; raises `SessionRefused`."""
+        return await self._table.open(SessionKind.MCP)
+
+    def find(self, session_id: str) -> Session:
+        """Look up an open session; raises `SessionRefused`."""
+        return self._table.find(session_id)
+
+    async def end(self, session: Session) -> bool:
+        """Close a session, at once or as soon as its WebSocket lets go; say whether it is closed now."""
+        if session.attached:
+            session.close_on_detach = True
+            return False
+        await self._table.close(session, "its client closed it")
+        return True
 
     async def _create(self, request_id: Any, session: Session | None) -> dict[str, Any]:
         if session is None:
             try:
-                session = await self._table.open(SessionKind.MCP)
+                session = await self.open()
             except SessionRefused as refused:
-                return _refusal(request_id, refused.reply)
+                return refusal(request_id, refused.reply)
         return json_rpc.result(request_id, {"session_id": session.id})
 
     async def _close(self, request_id: Any, target: Any, session: Session | None) -> dict[str, Any]:
@@ -78,11 +110,9 @@ class McpService:
             found = self._table.find(target)
         except SessionRefused:
             return json_rpc.error(request_id, json_rpc.INVALID_PARAMS, "Unknown session_id")
-        if found.attached:
-            found.close_on_detach = True
-            return json_rpc.result(request_id, {"session_id": target, "closed": False, "closing": True})
-        await self._table.close(found, "its client closed it")
-        return json_rpc.result(request_id, {"session_id": target, "closed": True})
+        if await self.end(found):
+            return json_rpc.result(request_id, {"session_id": target, "closed": True})
+        return json_rpc.result(request_id, {"session_id": target, "closed": False, "closing": True})
 
     async def _ask_by_name(self, message: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
         """Pass a request on to the environment of ``session_id``, or to a passing one."""
@@ -95,6 +125,9 @@ class McpService:
             named = self._table.find(target)
             rest = {name: value for name, value in params.items() if name != "session_id"}
             return await self._forward({**message, "params": rest}, named)
+        if message["method"] not in _TOOL_METHODS:  # not worth making an environment for
+            text = f"Method not found: {message['method'][:200]}"
+            return json_rpc.error(message.get("id"), json_rpc.METHOD_NOT_FOUND, text)
         passing = await self._table.open(SessionKind.MCP)
         try:
             return await self._forward(message, passing)
@@ -108,28 +141,14 @@ class McpService:
         if isinstance(reply, McpReply):
             return reply.data
         if isinstance(reply, ErrorReply):
-            return _refusal(message.get("id"), reply)
+            return refusal(message.get("id"), reply)
         return json_rpc.error(
             message.get("id"), json_rpc.INTERNAL_ERROR, "the environment gave no MCP answer"
         )
 
 
-def mcp_router(service: McpService) -> APIRouter:
-    """Build ``POST /mcp``. As JSON-RPC has it, its failures come with status 200."""
-    router = APIRouter(tags=["MCP"])
-
-    @router.post("/mcp", summary="Call MCP by JSON-RPC 2.0")
-    async def mcp(request: HttpRequest) -> Response:
-        try:
-            message = json_codec.decode(await request.body())
-        except json_codec.InvalidJSONError as invalid:
-            return json_response(json_rpc.error(None, json_rpc.PARSE_ERROR, f"Parse error: {invalid}"))
-        return json_response(await service.answer(message))
-
-    return router
-
-
-def _refusal(request_id: Any, reply: ErrorReply) -> dict[str, Any]:
+def refusal(request_id: Any, reply: ErrorReply) -> dict[str, Any]:
+    """Say as a response why a session or a call was refused."""
     return json_rpc.error(
         request_id, json_rpc.SERVER_ERROR, reply.message, {"code": str(reply.code), **reply.details}
     )
