@@ -34,6 +34,13 @@ def _openspiel(name: str, summary: str, game: str) -> EnvironmentEntry:
 BUILT_IN = (
     EnvironmentEntry("Remote", "any server, by `base_url=`"),
     EnvironmentEntry(
+        "Atari",
+        "the games of the Arcade Learning Environment",
+        "atari_env.server.app:app",
+        "atari-env:latest",
+        "atari",
+    ),
+    EnvironmentEntry(
         "BrowserGym",
         "web tasks in a real browser: MiniWoB's 125, WebArena",
         "browsergym_env.server.app:app",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -30,14 +31,20 @@ class ArrayOf:
             environment's space is this one exactly. Or a dtype alone, for an array whose shape is settled
             elsewhere (see `with_spaces`). Bounds are the schema's to tell; they are not checked here, where
             every observation passes.
+        flat: Whether the field holds, and the wire carries, the values as one flat list in C order, as
+            OpenEnv's environments send images. The remote environment's space has its shape all the same.
 
     Example:
         ``board: Annotated[np.ndarray, ArrayOf(Box(-1, 1, (6, 7), np.int8))]``
     """
 
-    def __init__(self, content: ArraySpace | DTypeLike) -> None:
+    def __init__(self, content: ArraySpace | DTypeLike, *, flat: bool = False) -> None:
         self.space = content if isinstance(content, ArraySpace) else None
         self.dtype = np.dtype(content if self.space is None else self.space.dtype)
+        self._flat = flat
+        self._shape = None if self.space is None else self.space.shape
+        if flat and self._shape is not None:
+            self._shape = (math.prod(self._shape),)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Tell pydantic how to validate and dump the field."""
@@ -52,19 +59,19 @@ class ArrayOf:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """Tell pydantic the field's JSON Schema: nested arrays, with the space as a hint."""
-        if self.space is None:
+        if self.space is None or self._shape is None:
             return {"type": "array"}
         described: dict[str, Any] = {"type": _JSON_TYPES[self.dtype.kind]}
-        for _ in self.space.shape:
+        for _ in self._shape:
             described = {"type": "array", "items": described}
-        return {**described, "gymnasium_space": hint_for(self.space)}
+        hint = hint_for(self.space)
+        return {**described, "gymnasium_space": {**hint, "flat": True} if self._flat else hint}
 
     def _validate(self, value: Any) -> NDArray[Any]:
         """Make the array; pydantic turns a ``ValueError`` into its own error."""
-        shape = None if self.space is None else self.space.shape
         numbers = np.asarray(value)  # raises ValueError for ragged lists
-        if shape is not None and numbers.shape != shape:
-            raise ValueError(f"expected numbers of shape {shape}, got {numbers.shape}")
+        if self._shape is not None and numbers.shape != self._shape:
+            raise ValueError(f"expected numbers of shape {self._shape}, got {numbers.shape}")
         if numbers.dtype == self.dtype:
             return numbers
         if numbers.size and numbers.dtype.kind not in _KINDS[self.dtype.kind]:
@@ -75,19 +82,19 @@ class ArrayOf:
         return converted
 
 
-def with_spaces(model: type[ModelT], exact: Mapping[str, ArraySpace]) -> type[ModelT]:
+def with_spaces(model: type[ModelT], exact: Mapping[str, ArraySpace | ArrayOf]) -> type[ModelT]:
     """Make a model whose arrays have the shapes and bounds that a server has settled.
 
     Args:
         model: Its arrays of these names are declared by dtype alone, so that clients take any shape.
-        exact: Their spaces.
+        exact: Their spaces, or annotations.
     """
     fields: dict[str, Any] = {
         name: (
-            Annotated[np.ndarray, ArrayOf(space)],
+            Annotated[np.ndarray, content if isinstance(content, ArrayOf) else ArrayOf(content)],
             Field(description=model.model_fields[name].description),
         )
-        for name, space in exact.items()
+        for name, content in exact.items()
     }
     made: type[ModelT] = create_model(model.__name__, __base__=model, __doc__=model.__doc__, **fields)
     return made

@@ -176,7 +176,8 @@ class Compiler:
         return self._by_type[kind](schema, path) if is_expressible(schema) else self._json_text(schema)
 
     def _exact(self, hint: Mapping[str, Any]) -> ValueCodec:
-        return exact_codec(space_from_hint(hint), bounded=self._bounded)
+        space = space_from_hint(hint)  # raises where the hint is none
+        return exact_codec(space, bounded=self._bounded, flat=hint.get("flat") is True)
 
     def _json_text(self, schema: Schema) -> ValueCodec:
         return JsonTextCodec(JsonText(schema, self._max_text_length))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -26,17 +27,23 @@ class TensorCodec(ValueCodec):
     Args:
         space: Of the elements.
         bounded: Whether a value outside the space's bounds, ``NaN`` included, is a misfit.
+        flat: Whether a value is one flat list in C order, whatever the space's shape.
     """
 
     is_leaf = False
 
     def __init__(
-        self, space: spaces.Box | spaces.MultiDiscrete | spaces.MultiBinary, *, bounded: bool = True
+        self,
+        space: spaces.Box | spaces.MultiDiscrete | spaces.MultiBinary,
+        *,
+        bounded: bool = True,
+        flat: bool = False,
     ) -> None:
         kinds = frozenset({list}) if space.shape else frozenset({int, float, bool})
         super().__init__(space, kinds, f"numbers in {space}")
         self._dtype = np.dtype(space.dtype)
         self._shape = space.shape
+        self._sent_shape = (math.prod(space.shape),) if flat else space.shape
         self._range = _uniform_range(space) if bounded else (None, None)
 
     def decode(self, value: Any) -> np.ndarray[Any, Any]:
@@ -46,7 +53,9 @@ class TensorCodec(ValueCodec):
             raise Misfit(self.expects, value) from None
         if numbers.size and (numbers.dtype.kind == "b") != (self._dtype.kind == "b"):
             raise Misfit(self.expects, value)  # in JSON, true is not 1
-        checked = self._checked(numbers, value)
+        if numbers.shape != self._sent_shape:
+            raise Misfit(self.expects, value)
+        checked = self._checked(numbers.reshape(self._shape), value)
         return checked.copy() if isinstance(value, np.ndarray) else checked
 
     def encode(self, element: Any) -> Any:
@@ -54,12 +63,13 @@ class TensorCodec(ValueCodec):
             numbers = np.asarray(element)
         except ValueError:
             raise Misfit(self.expects, element) from None
-        return self._checked(numbers, element).tolist()
+        return self._checked(numbers, element).reshape(self._sent_shape).tolist()
 
     def decode_column(self, values: Sequence[Any], out: Any) -> Any:
-        layout = (self._shape, self._dtype)
+        layout = (self._sent_shape, self._dtype)
         if are_all(np.ndarray, values) and {(value.shape, value.dtype) for value in values} == {layout}:
-            stacked = np.stack(values, out=out)
+            stacked = out if out is not None else np.empty((len(values), *self._shape), self._dtype)
+            np.stack(values, out=stacked.reshape(len(values), *self._sent_shape))
             if self._holds(stacked) if self._range is not None else all(map(self._holds, stacked)):
                 return stacked
         return super().decode_column(values, out)
@@ -194,12 +204,13 @@ class TaggedCodec(ValueCodec):
         return self._branches[index], index
 
 
-def exact_codec(space: spaces.Space[Any], *, bounded: bool = True) -> ValueCodec:
+def exact_codec(space: spaces.Space[Any], *, bounded: bool = True, flat: bool = False) -> ValueCodec:
     """The codec over a given space.
 
     Args:
         space: Of the elements.
         bounded: Whether an array outside the space's bounds is a misfit.
+        flat: For a space of arrays, whether a value is one flat list; see `TensorCodec`.
 
     Raises:
         SchemaError: Values of such a space have no JSON form here (``Graph``, custom spaces).
@@ -207,7 +218,7 @@ def exact_codec(space: spaces.Space[Any], *, bounded: bool = True) -> ValueCodec
     codec = partial(exact_codec, bounded=bounded)
     match space:
         case spaces.Box() | spaces.MultiDiscrete() | spaces.MultiBinary():
-            return TensorCodec(space, bounded=bounded)
+            return TensorCodec(space, bounded=bounded, flat=flat)
         case spaces.Discrete():
             return DiscreteCodec(space)
         case spaces.Text():

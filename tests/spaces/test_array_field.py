@@ -84,6 +84,18 @@ def test_a_server_settles_shapes_that_its_clients_leave_open() -> None:
     assert space == spaces.Dict({"picture": spaces.Box(0, 255, (4, 5, 3), np.uint8)})
 
 
+def test_a_picture_can_be_flat_on_the_wire_and_shaped_in_its_space() -> None:
+    box = spaces.Box(0, 255, (2, 2, 3), np.uint8)
+    exact = with_spaces(Sketch, {"picture": ArrayOf(box, flat=True)})
+    sketch = exact(picture=np.arange(12, dtype=np.uint8))
+    assert sketch.model_dump_json() == '{"picture":[0,1,2,3,4,5,6,7,8,9,10,11]}'
+    codec = observation_codec(exact.model_json_schema())
+    assert codec.space == spaces.Dict({"picture": box})
+    assert codec.decode(dump_model(sketch))["picture"].tolist() == np.arange(12).reshape(2, 2, 3).tolist()
+    with pytest.raises(ValidationError, match="shape"):
+        exact(picture=np.zeros((2, 2, 3), np.uint8))
+
+
 def test_models_of_arrays_are_dumped_without_pydantic() -> None:
     assert plainly_typed_fields(Game) == ("board", "speed", "keys")
     game = Game.model_validate(VALUES)

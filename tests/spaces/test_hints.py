@@ -199,6 +199,24 @@ def test_an_observation_can_be_one_field() -> None:
     assert text.text_fields == ("x",)
 
 
+def test_an_array_can_travel_as_a_flat_list() -> None:
+    box = spaces.Box(0, 255, (2, 3, 3), np.uint8)
+    codec = codec_for({"gymnasium_space": {**hint_for(box), "flat": True}})
+    assert codec.space == box
+    picture = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
+    for value in (picture.ravel(), list(range(18))):
+        decoded = codec.decode(value)
+        assert decoded.flags.writeable and np.array_equal(decoded, picture)
+    assert codec.encode(picture) == list(range(18))
+    batch = np.zeros((2, 2, 3, 3), np.uint8)
+    assert codec.decode_column([picture.ravel(), picture.ravel() + 1], batch) is batch
+    assert np.array_equal(batch, [picture, picture + 1])
+    assert np.array_equal(codec.decode_column([list(range(18)), picture.ravel() + 1]), batch)
+    for wrong in (picture, picture.ravel()[1:], picture.tolist()):
+        with pytest.raises(SchemaError, match="expected numbers in"):
+            codec.decode(wrong)
+
+
 def test_decoded_arrays_are_fresh_and_writable() -> None:
     codec = codec_for({"gymnasium_space": hint_for(SPACES[0])})
     source = np.zeros((2, 3, 3), np.uint8)
