@@ -47,6 +47,22 @@ ENGINES = (
         "server",
     ),
     Engine(
+        "open_spiel",
+        "OpenSpiel's games, every seat played by the client",
+        "open_spiel:connect_four",
+        "openenv_gym.engines.open_spiel_engine",
+        "pyspiel",
+        "open-spiel",
+    ),
+    Engine(
+        "pettingzoo",
+        "PettingZoo's environments, all agents played by the client",
+        "pettingzoo:connect_four_v3",
+        "openenv_gym.engines.pettingzoo_engine",
+        "pettingzoo",
+        "pettingzoo",
+    ),
+    Engine(
         "reasoning_gym",
         "reasoning-gym's datasets, a question an episode",
         "reasoning_gym:leg_counting",

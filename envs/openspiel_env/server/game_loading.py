@@ -14,6 +14,8 @@ from typing import Any
 
 import pyspiel
 
+from openenv_gym.engines.open_spiel_states import is_mean_field, tensor_size
+
 _TRIAL = Path(__file__).with_name("game_trial.py")
 _TRIAL_TIMEOUT = 20.0
 _MAX_PARAMETERS = 32
@@ -73,14 +75,6 @@ def registered_names() -> tuple[str, ...]:
     return tuple(sorted(kind.short_name for kind in pyspiel.registered_games()))
 
 
-def tensor_size(game: Any) -> int:
-    """How many numbers a player is shown: of the information state, else of the observation, else none."""
-    kind = game.get_type()
-    if kind.provides_information_state_tensor:
-        return int(game.information_state_tensor_size())
-    return int(game.observation_tensor_size()) if kind.provides_observation_tensor else 0
-
-
 def described_parameters(description: str) -> dict[str, Any]:
     """The parameters that OpenSpiel's notation for a game names: those in its parentheses."""
     parameters: dict[str, Any] = pyspiel.game_parameters_from_string(description)
@@ -121,7 +115,7 @@ def _check_parameters(parameters: Mapping[str, Any]) -> None:
 
 def _playable(game: Any) -> Any:
     name = game.get_type().short_name
-    if game.get_type().dynamics == pyspiel.GameType.Dynamics.MEAN_FIELD:
+    if is_mean_field(game):
         raise ValueError(f"{name} is a mean field game, which has no moves of one agent")
     try:
         tensor_size(game)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import secrets
 from typing import Any
 
 import numpy as np
 import pyspiel
 
+from openenv_gym.engines.open_spiel_states import Chance, seeded, settled_seed
 from openspiel_env.server.opponents import Opponent
 
 # What a player without a legal move puts into a joint move.
@@ -36,9 +36,9 @@ class Match:
     """
 
     def __init__(self, game: Any, agent_player: int, opponent: Opponent, seed: int | None) -> None:
-        seed = secrets.randbits(32) if seed is None else seed % 2**32
+        seed = settled_seed(seed)
         self._game = seeded(game, seed)
-        self._chance = np.random.RandomState(seed)
+        self._chance = Chance(seed)
         self._others = np.random.RandomState([seed, 1])
         self._opponent = opponent
         self._earned = 0.0
@@ -48,7 +48,7 @@ class Match:
         self.opponent_last_action: int | None = None
         self.num_moves = 0
         self.state = self._game.new_initial_state()
-        self._play_chance()
+        self._chance.play(self.state)
         self._play_others()
 
     @property
@@ -139,18 +139,5 @@ class Match:
 
     def _settle(self) -> None:
         self.num_moves += 1
-        self._play_chance()
+        self._chance.play(self.state)
         self._earned += self.state.player_reward(self.agent_player)
-
-    def _play_chance(self) -> None:
-        while self.state.is_chance_node():
-            outcomes, probabilities = zip(*self.state.chance_outcomes(), strict=True)
-            self.state.apply_action(self._chance.choice(outcomes, p=probabilities))
-
-
-def seeded(game: Any, seed: int) -> Any:
-    """A game that draws inside itself, unseen by chance nodes, made anew with a seed; any other as it is."""
-    parameters = game.get_parameters()
-    if "rng_seed" not in parameters:
-        return game
-    return pyspiel.load_game(game.get_type().short_name, {**parameters, "rng_seed": seed % 2**31})

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
+from openenv_gym.engines.open_spiel_states import tensor, text
 from openenv_gym.models import EnvironmentMetadata
 from openenv_gym.server import Environment
 from openspiel_env.models import OpenSpielAction, OpenSpielObservation, OpenSpielPosition, OpenSpielState
@@ -206,8 +207,8 @@ class OpenSpielEnvironment(Environment[OpenSpielAction, OpenSpielPosition, OpenS
 
     def render_web(self, observation: dict[str, Any]) -> str | None:
         """Show the game's own text."""
-        text = observation.get("text")
-        return f"<pre>{html.escape(text)}</pre>" if text else None
+        shown = observation.get("text")
+        return f"<pre>{html.escape(shown)}</pre>" if shown else None
 
     def web_actions(self, observation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         """Offer the legal moves by their names."""
@@ -221,24 +222,13 @@ class OpenSpielEnvironment(Environment[OpenSpielAction, OpenSpielPosition, OpenS
 def sight(match: Match) -> dict[str, Any]:
     """What the agent sees of a game, as the fields of an observation."""
     state, player = match.state, match.agent_player
-    kind = match.kind
-    tensor: list[float] = []
-    if kind.provides_information_state_tensor:
-        tensor = state.information_state_tensor(player)
-    elif kind.provides_observation_tensor:
-        tensor = state.observation_tensor(player)
-    text = ""
-    if kind.provides_observation_string:
-        text = state.observation_string(player)
-    elif kind.provides_information_state_string:
-        text = state.information_state_string(player)
     legal = match.legal_actions()
     return {
-        "info_state": tensor,
+        "info_state": tensor(match.kind, state, player),
         "legal_actions": legal,
         "game_phase": "terminal" if match.is_over else "playing" if match.num_moves else "initial",
         "current_player_id": match.current_player,
         "opponent_last_action": match.opponent_last_action,
-        "text": text,
+        "text": text(match.kind, state, player),
         "legal_action_names": [state.action_to_string(player, action) for action in legal],
     }

@@ -14,11 +14,12 @@ from fastapi import FastAPI
 from gymnasium import spaces
 from pydantic import ConfigDict, Field
 
+from openenv_gym.engines.open_spiel_states import tensor_size
 from openenv_gym.server import create_app
 from openenv_gym.spaces import hint_for
 from openenv_gym.spaces.array_field import ArrayOf
 from openspiel_env.models import OpenSpielAction, OpenSpielPosition, OpenSpielState
-from openspiel_env.server.game_loading import load_game, tensor_size
+from openspiel_env.server.game_loading import load_game
 from openspiel_env.server.match import Match
 from openspiel_env.server.openspiel_environment import IllegalAction, OpenSpielEnvironment, sight
 from openspiel_env.server.opponents import OpponentName
