@@ -31,6 +31,7 @@ class Interface:
     Args:
         schema: The body of ``/schema``.
         lenient: Accept observations with missing and unknown fields.
+        reset_options: For every reset; what the reset itself is given comes before them.
 
     Attributes:
         action_space: What ``step`` takes.
@@ -38,7 +39,13 @@ class Interface:
         metadata: Gymnasium's, with the ``render_modes`` that the server offers.
     """
 
-    def __init__(self, schema: Mapping[str, Any], *, lenient: bool = False) -> None:
+    def __init__(
+        self,
+        schema: Mapping[str, Any],
+        *,
+        lenient: bool = False,
+        reset_options: Mapping[str, Any] | None = None,
+    ) -> None:
         try:
             self._action: SpaceCodec = action_codec(schema["action"])
             self._observation: SpaceCodec = observation_codec(
@@ -47,6 +54,7 @@ class Interface:
         except KeyError as error:
             raise ProtocolError(f"the server's /schema has no {error} entry") from None
         keywords = schema["observation"] if isinstance(schema["observation"], Mapping) else {}
+        self._reset_options = dict(reset_options or {})
         self._draws_seeds = keywords.get("gymnasium_seeding") != "continued"
         self.metadata: dict[str, Any] = {"render_modes": [], **keywords.get("gymnasium_metadata", {})}
         self.action_space: Space[Any] = self._action.space
@@ -63,9 +71,8 @@ class Interface:
         """
         if seed is None and self._draws_seeds:
             seed = int(rng.integers(2**31))
-        return Request(
-            Op.RESET, {**(options or {}), "seed": seed} if seed is not None else dict(options or {})
-        )
+        payload = {**self._reset_options, **(options or {})}
+        return Request(Op.RESET, payload if seed is None else {**payload, "seed": seed})
 
     def step_request(self, action: Any) -> Request:
         """Turn an action into a request.

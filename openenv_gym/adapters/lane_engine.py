@@ -40,6 +40,7 @@ class LaneEngine:
         reset_timeout: Seconds a reset may take.
         step_timeout: Seconds a step may take.
         truncate_on_fault: End the lane's episode on a fault instead of raising it.
+        reset_options: For every reset; what it is given otherwise comes before them.
         lenient: Accept observations with missing and unknown fields.
         copy: Hand out observations of the caller's own rather than one buffer that the next batch reuses.
         dialect: Agreed with each server, or the one to insist on.
@@ -59,6 +60,7 @@ class LaneEngine:
         step_timeout: float,
         truncate_on_fault: bool,
         lenient: bool,
+        reset_options: Mapping[str, Any] | None,
         copy: bool,
         dialect: Dialect,
         outage_timeout: float,
@@ -69,6 +71,7 @@ class LaneEngine:
             num_envs,
             timeout=reset_timeout,
             lenient=lenient,
+            reset_options=reset_options,
             dialect=dialect,
             outage_timeout=outage_timeout,
             render_mode=render_mode,

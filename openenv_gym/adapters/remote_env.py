@@ -61,6 +61,8 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
         step_timeout: Seconds a step may take.
         on_fault: ``"raise"`` raises what went wrong; ``"truncate"`` ends the episode instead, with the last
             observation, reward 0.0 and ``info["fault"]``.
+        reset_options: The environment's own reset options for every reset, for trainers that give none; what
+            a reset is given comes before them.
         lenient: For servers that do not keep to their own ``/schema``: in the observation space any field
             may be missing, and unknown ones go into the JSON text field ``additional_properties``.
         dialect: ``"auto"`` speaks openenv-gym.v1 with servers that do, OpenEnv's dialect with the others;
@@ -92,6 +94,7 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
         reset_timeout: float = DEFAULT_RESET_TIMEOUT,
         step_timeout: float = DEFAULT_STEP_TIMEOUT,
         on_fault: OnFault = "raise",
+        reset_options: Mapping[str, Any] | None = None,
         lenient: bool = False,
         dialect: Dialect = "auto",
         outage_timeout: float = DEFAULT_OUTAGE_TIMEOUT,
@@ -110,6 +113,7 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
             1,
             timeout=reset_timeout,
             lenient=lenient,
+            reset_options=reset_options,
             dialect=dialect,
             outage_timeout=outage_timeout,
             render_mode=render_mode,

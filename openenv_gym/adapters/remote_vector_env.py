@@ -53,6 +53,8 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         reset_timeout: Seconds a reset may take, finding a healthy server included.
         step_timeout: Seconds a step may take.
         on_fault: ``"truncate"`` or ``"raise"``.
+        reset_options: The environment's own reset options for every reset, autoresets included; what a reset
+            is given, or the task sampler gives, comes before them.
         lenient: Accept observations that do not fit the server's own ``/schema``; see `RemoteEnv`.
         copy: With ``False``, `reset` and `step` return one buffer that the next call overwrites.
         dialect: ``"auto"`` speaks openenv-gym.v1 with servers that do, OpenEnv's dialect with the others;
@@ -84,6 +86,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         reset_timeout: float = DEFAULT_RESET_TIMEOUT,
         step_timeout: float = DEFAULT_STEP_TIMEOUT,
         on_fault: OnFault = "truncate",
+        reset_options: Mapping[str, Any] | None = None,
         lenient: bool = False,
         copy: bool = True,
         dialect: Dialect = "auto",
@@ -105,6 +108,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
             step_timeout=step_timeout,
             truncate_on_fault=on_fault == "truncate",
             lenient=lenient,
+            reset_options=reset_options,
             copy=copy,
             dialect=dialect,
             outage_timeout=outage_timeout,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from openenv_gym.adapters.interface import Interface
 from openenv_gym.client.dialects import Dialect
@@ -110,6 +111,7 @@ def connect(
     *,
     timeout: float,
     lenient: bool,
+    reset_options: Mapping[str, Any] | None,
     dialect: Dialect,
     outage_timeout: float,
     render_mode: str | None,
@@ -123,7 +125,7 @@ def connect(
     """
     try:
         schema = fetch_schema(servers.endpoints[0], timeout=timeout)
-        interface = Interface(schema, lenient=lenient)
+        interface = Interface(schema, lenient=lenient, reset_options=reset_options)
         interface.require_render_mode(render_mode)
         pool = SessionPool(
             servers.endpoints,

@@ -10,7 +10,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env, data_equivalence
 
 import openenv_gym
-from openenv_gym import RemoteEnv
+from openenv_gym import RemoteEnv, RemoteVectorEnv
 from openenv_gym.client.dialects import Dialect
 from openenv_gym.errors import (
     ClosedError,
@@ -191,3 +191,22 @@ def test_version_is_the_distributions() -> None:
     from importlib.metadata import version
 
     assert openenv_gym.__version__ == version("openenv-gym")
+
+
+def test_options_of_every_reset_are_overridden_by_those_of_one(corridor: LiveServer) -> None:
+    def length(info: dict[str, str]) -> int:
+        return int(json.loads(info["metadata"])["length"])
+
+    id_and_url = {"id": "openenv/Remote-v0", "base_url": corridor.base_url}
+    with gymnasium.make(**id_and_url, reset_options={"length": 9}) as env:
+        assert length(env.reset(seed=1)[1]) == 9
+        assert length(env.reset(options={"length": 3})[1]) == 3
+        assert length(env.reset()[1]) == 9
+    with RemoteVectorEnv(corridor.base_url, num_envs=3, reset_options={"length": 2}) as envs:
+        _, infos = envs.reset(seed=1, options={"lanes": {1: {"length": 4}}})
+        assert [json.loads(text)["length"] for text in infos["metadata"]] == [2, 4, 2]
+        lengths = set()
+        for _ in range(20):  # ends every episode, and autoresets follow
+            infos = envs.step([CorridorAction(direction="right", speed=3)] * 3)[-1]
+            lengths.add(json.loads(infos["metadata"][1])["length"])
+        assert lengths == {2, 4}
