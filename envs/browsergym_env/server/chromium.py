@@ -52,6 +52,10 @@ class Chromium:
         settings: Which browser.
         reach: What it may load from.
 
+    Attributes:
+        executable: The browser's program.
+        confinement: How it is kept in.
+
     Raises:
         UsageError: There is no browser.
         SandboxError: It would run as root.
@@ -74,9 +78,9 @@ class Chromium:
             self._identity.take_over(self._home)
             self._lifeline = self._make_lifeline()
             self._playwright = self._start_playwright()
-            executable = _find(settings, self._playwright)
-            self.confinement = confine(self._identity, executable, self._home, headless=self._headless)
-            self._write_launcher(executable, self.confinement)
+            self.executable = _find(settings, self._playwright)
+            self.confinement = confine(self._identity, self.executable, self._home, headless=self._headless)
+            self._write_launcher(self.executable, self.confinement)
             self._launch()
         except BaseException:
             self.close()
