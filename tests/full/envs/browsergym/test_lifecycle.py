@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from browsergym_env import BrowserGymAction
+from browsergym_env.server.browser_folder import BrowserFolder
 from browsergym_env.server.browsergym_environment import BrowserGymEnvironment
+from openenv_gym.sandbox.identity import Identity
 from openenv_gym.testing import process_tree
 
 pytestmark = pytest.mark.timeout(300)
@@ -61,6 +63,30 @@ def test_an_owner_that_just_ends_takes_its_browser_along(tmp_path: Path) -> None
     with _own(tmp_path, "import os; os._exit(3)") as owner:
         assert owner.wait(60) == 3
     assert _is_gone(set(), tmp_path)
+
+
+def test_what_killed_owners_left_is_removed_by_later_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    identity = Identity.of_this_process()
+    held, abandoned, young = (BrowserFolder(identity) for _ in range(3))
+    for folder in (abandoned, young):
+        folder_of_the_killed(folder)
+    for folder in (held, abandoned):
+        os.utime(folder.path, (0, 0))
+    another = BrowserFolder(identity)
+    assert set(tmp_path.iterdir()) == {held.path, young.path, another.path}
+    for folder in (held, young, another):
+        folder.close()
+    assert not list(tmp_path.iterdir())
+
+
+def folder_of_the_killed(folder: BrowserFolder) -> None:
+    """Close its lifeline as the kernel does, which is all that a killed process does."""
+    assert folder._lifeline is not None
+    os.close(folder._lifeline)
+    folder._lifeline = None
 
 
 def test_a_crashed_browser_fails_the_step_and_the_next_reset_starts_another(
