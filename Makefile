@@ -64,6 +64,7 @@ bench-rest: .venv/.ready .venv-interop/.ready
 	.venv-interop/bin/python benchmarks/reconnect.py
 	.venv-interop/bin/python benchmarks/memory.py
 	.venv/bin/python benchmarks/workers.py
+	.venv/bin/python benchmarks/engines.py
 	.venv/bin/python benchmarks/import_cost.py
 	.venv/bin/python benchmarks/git_reset.py
 

@@ -56,25 +56,26 @@ class GymnasiumEnvironment(Environment[Action, Observation, State]):
         self._spec = spec
         self._actions = actions
         self._observations = observations
-        self._state = State()
+        self._episode_id: str | None = None
+        self._steps = 0
         self._env = _make(spec, options)
 
     def reset(self, seed: int | None = None, episode_id: str | None = None, **options: Any) -> Observation:
         """Start an episode; every further option goes into Gymnasium's ``options=``."""
         element, info = self._env.reset(seed=seed, options=options or None)
-        self._state = State(episode_id=episode_id)
+        self._episode_id, self._steps = episode_id, 0
         return self._observe(element, info)
 
     def step(self, action: Action, timeout_s: float | None = None, **kwargs: Any) -> Observation:
         """Take one step."""
         element, reward, terminated, truncated, info = self._env.step(self._actions.element(action))
-        self._state.step_count += 1
+        self._steps += 1
         return self._observe(element, info, float(reward), bool(terminated), bool(truncated))
 
     @property
     def state(self) -> State:
         """The episode's id and length."""
-        return self._state
+        return State(episode_id=self._episode_id, step_count=self._steps)
 
     def render(self, mode: str) -> Any:
         """Draw the episode in the one mode that the environment was made for."""
@@ -120,7 +121,7 @@ def blueprint(environment_id: str, options: dict[str, Any]) -> Blueprint:
     try:
         options = {**_render_options(spec), **options}
         sample = _make(spec, options)
-    except (gymnasium.error.Error, TypeError) as error:
+    except Exception as error:
         raise UsageError(f"gymnasium:{environment_id} cannot be made: {error}") from error
     actions = action_model("GymnasiumAction", sample.action_space)
     observations = observation_model("GymnasiumObservation", sample.observation_space, _KEYWORDS)

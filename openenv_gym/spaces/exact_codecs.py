@@ -90,8 +90,8 @@ class TensorCodec(ValueCodec):
         # Equality after the round trip shows overflow and lost fractions. Floats may be rounded, no more.
         if self._dtype.kind != "f":
             is_kept = np.array_equal(converted, numbers)
-        else:
-            is_kept = np.array_equal(np.isinf(converted), np.isinf(numbers))
+        else:  # what is finite now was so before
+            is_kept = np.isfinite(converted).all() or np.array_equal(np.isinf(converted), np.isinf(numbers))
         if not is_kept:
             raise Misfit(self.expects, original)
         return converted

@@ -39,6 +39,8 @@ def test_a_name_carries_options(query: str, options: dict[str, object]) -> None:
         ("gymnasium:CartPol-v1", "Did you mean: `CartPole`"),
         ("gymnasium:CartPole-v99", "version"),
         ("gymnasium:CartPole-v1?colour=red", "colour"),
+        ("gymnasium:FrozenLake-v1?map_name=9x9", "cannot be made: .*9x9"),
+        ("gymnasium:no_such_module:CartPole-v1", "no_such_module"),
         ("gymnasium:Nowhere/CartPole-v1", "Nowhere"),
         ("steam:Engine-v1", "there is no engine 'steam'; there are: gymnasium"),
     ],
