@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import gymnasium
@@ -33,8 +34,8 @@ class Servers:
         return self._servers[name].base_url
 
     def stop(self) -> None:
-        while self._servers:
-            self._servers.popitem()[1].stop()
+        with ThreadPoolExecutor(max_workers=16) as pool:
+            list(pool.map(LiveServer.stop, self._servers.values()))
 
 
 def make_local(name: str, **options: Any) -> gymnasium.Env[Any, Any]:

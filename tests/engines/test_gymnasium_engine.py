@@ -36,6 +36,7 @@ def newest(*packages: str) -> list[str]:
 BUILT_IN = newest("classic_control", "toy_text")
 WITH_OPTIONS = ["FrozenLake-v1?map_name=8x8&is_slippery=false", "Blackjack-v1?sab=true", "Pendulum-v1?g=3.5"]
 ZOO = [f"zoo/Sampler-v0?kind={kind}" for kind in SPACES]
+TAXI = next(name for name in BUILT_IN if name.startswith("Taxi"))  # v3, or v4
 BOXES = ["Box-float16", "Box-image", "Dict", "Tuple", "MultiBinary"]
 
 
@@ -54,9 +55,7 @@ def test_every_space_and_every_info_is_the_same(servers: Servers, name: str, dia
     assert compare_env(servers, name, dialect, steps=30) >= 5
 
 
-@pytest.mark.parametrize(
-    "name", ["CartPole-v1", "Taxi-v4", *(f"zoo/Sampler-v0?kind={kind}" for kind in BOXES)]
-)
+@pytest.mark.parametrize("name", ["CartPole-v1", TAXI, *(f"zoo/Sampler-v0?kind={kind}" for kind in BOXES)])
 def test_vector_envs_are_the_same(servers: Servers, name: str, dialect: Dialect) -> None:
     compare_vector_envs(servers, name, dialect, steps=20)
 
@@ -99,7 +98,8 @@ def test_an_environment_may_leave_its_own_bounds(servers: Servers, dialect: Dial
 
 def test_a_frame_comes_when_it_is_asked_for(servers: Servers) -> None:
     env = RemoteEnv(servers["zoo/Sampler-v0"], render_mode="rgb_array")
-    assert env.metadata == {"render_modes": ["rgb_array"], "render_fps": 7}
+    assert env.metadata["render_modes"] == ["rgb_array"]
+    assert env.metadata["render_fps"] == 7
     with pytest.raises(NotResetError):
         env.render()
     env.reset(seed=1)
