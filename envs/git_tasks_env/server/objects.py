@@ -157,6 +157,7 @@ class ObjectStore:
     def __init__(self, below: ObjectReader) -> None:
         self._below = below
         self.new: dict[str, tuple[str, bytes]] = {}
+        self._trees: dict[str, dict[str, Entry]] = {}
 
     def read(self, name: str) -> tuple[str, bytes]:
         """See `ObjectReader`."""
@@ -182,9 +183,13 @@ class ObjectStore:
                 below.setdefault(label, {})[rest] = entry
             else:
                 here[label] = entry
-        entries = dict(read_tree(self, tree))
+        if tree not in self._trees:
+            self._trees[tree] = read_tree(self, tree)
+        entries = dict(self._trees[tree])
         for label, inner in below.items():
             old = entries.get(label)
+            if old is not None and old.mode != TREE and not any(inner.values()):
+                continue  # nothing is removed below a file
             subtree = self.update_tree(old.name if old and old.mode == TREE else EMPTY_TREE, inner)
             here[label] = None if subtree == EMPTY_TREE else Entry(TREE, subtree)
         for label, entry in here.items():

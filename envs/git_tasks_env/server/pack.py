@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
+from bisect import bisect_right
 from collections.abc import Mapping
 
 _KINDS = {"commit": 1, "tree": 2, "blob": 3}
@@ -22,14 +23,14 @@ def encode_pack(objects: Mapping[str, tuple[str, bytes]]) -> tuple[bytes, bytes]
     pack = bytearray(b"PACK" + struct.pack(">II", 2, len(objects)))
     places: dict[str, tuple[int, int]] = {}
     for name, (kind, data) in objects.items():
-        record = _size(_KINDS[kind], len(data)) + zlib.compress(data)
+        record = _size(_KINDS[kind], len(data)) + zlib.compress(data, 1)
         places[name] = (len(pack), zlib.crc32(record))
         pack += record
     pack += _checksum(pack)
     names = sorted(places)
     index = bytearray(b"\xfftOc" + struct.pack(">I", 2))
     firsts = [int(name[:2], 16) for name in names]
-    index += struct.pack(">256I", *(sum(first <= byte for first in firsts) for byte in range(256)))
+    index += struct.pack(">256I", *(bisect_right(firsts, byte) for byte in range(256)))
     index += b"".join(bytes.fromhex(name) for name in names)
     index += b"".join(struct.pack(">I", places[name][1]) for name in names)
     index += b"".join(struct.pack(">I", places[name][0]) for name in names)

@@ -96,6 +96,7 @@ class Workbench:
         self.objects = ObjectStore(view.objects)
         self.time = max(self.base.time, 0) or _EARLIEST
         self._subjects: set[str] = set()
+        self._blobs: dict[tuple[int, frozenset[tuple[int, str]]], str] = {}
         self._names = {*self.base.paths, *view.mirror.tags}
         few = list(self.base.sheets)
         rng.shuffle(few)
@@ -210,7 +211,7 @@ class Workbench:
             if path != sheet.path:
                 changes[sheet.path] = None
             if path is not None:
-                changes[path] = Entry(sheet.mode, self._blob(self.text(draft, number)))
+                changes[path] = Entry(sheet.mode, self._sheet_blob(draft, number))
         for path, text in draft.files.items():
             changes[path] = Entry(FILE, self._blob(text))
         return self.objects.update_tree(self._tree, changes)
@@ -232,6 +233,12 @@ class Workbench:
     def _commit_tree(self, tree: str, parents: Sequence[str], subject: str, who: Signature) -> str:
         commit = Commit(tree, tuple(parents), who, who, f"{subject}\n")
         return self.objects.add("commit", encode_commit(commit))
+
+    def _sheet_blob(self, draft: Draft, number: int) -> str:
+        key = (number, frozenset((slot, line) for (of, slot), line in draft.lines.items() if of == number))
+        if key not in self._blobs:
+            self._blobs[key] = self._blob(self.text(draft, number))
+        return self._blobs[key]
 
     def _blob(self, text: str) -> str:
         return self.objects.add("blob", text.encode())

@@ -10,16 +10,15 @@ import pytest
 from git_env.server.settings import GitSettings
 from git_tasks_env.server.git_tasks_environment import GitTasksEnvironment
 from git_tasks_env.server.task_source import TaskSource
-from tests.documents import ROOT
+from tests.envs.git_tasks.player import Player
 from tests.envs.git_tasks.repositories import make_all
 
 
 @pytest.fixture(scope="session")
 def imports(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
-    """Repositories to make tasks from; this project's own among them where it is a checkout."""
+    """Repositories to make tasks from."""
     made = make_all(tmp_path_factory.mktemp("task-sources"))
-    own = [ROOT] if (ROOT / ".git").exists() else []
-    return tuple(str(path) for path in (*made.values(), *own))
+    return tuple(str(path) for path in made.values())
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +29,7 @@ def repositories(imports: tuple[str, ...]) -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def source(imports: tuple[str, ...]) -> Iterator[TaskSource]:
-    made = TaskSource(GitSettings(imports=imports))
+    made = TaskSource(GitSettings(imports=imports, prepared=1))
     yield made
     made.close()
 
@@ -40,3 +39,8 @@ def env(source: TaskSource) -> Iterator[GitTasksEnvironment]:
     opened = GitTasksEnvironment(source)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def player(env: GitTasksEnvironment) -> Player:
+    return Player(env)

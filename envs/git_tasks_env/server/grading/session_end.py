@@ -41,6 +41,7 @@ def end_state(workspace: SessionWorkspace, where: WorkingDirectory, now: int) ->
     refs = _refs(_ask(workspace, where, _REFS, now))
     status = workspace.run_git(where, _STATUS, now=now)
     with workspace.open_git(where, ["cat-file", "--batch"], now=now) as process:
+        assert process.stdin is not None
         objects = ObjectProcess(process.stdin, BufferedReader(cast(FileIO, process.stdout)), _MAX_OBJECTS)
         yield EndState(refs, objects, clean=not status.exit_code and not status.stdout)
 
