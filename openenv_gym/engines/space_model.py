@@ -7,13 +7,13 @@ field, and ``gymnasium_field`` in the schema says that the space is that field's
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Generic, TypeVar
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, create_model
 
 from openenv_gym.models import Action, Observation
 from openenv_gym.spaces import codec_for, hint_for
@@ -101,13 +101,11 @@ def _space_model(
 
 def _field(space: Space, validates: bool) -> Any:
     schema = {"gymnasium_space": hint_for(space), **_json_type(space)}
-    kind = Annotated[Any, BeforeValidator(_reader(schema))] if validates else Any
+    kind: Any = Any
+    if validates:
+        codec = codec_for(schema)  # its errors are ValueErrors, as pydantic wants them
+        kind = Annotated[Any, BeforeValidator(codec.decode), PlainSerializer(codec.encode, when_used="json")]
     return kind, Field(description=str(space), json_schema_extra=schema)
-
-
-def _reader(schema: Mapping[str, Any]) -> Callable[[Any], Any]:
-    """What turns a value off the wire into an element; its errors are ValueErrors, as pydantic wants them."""
-    return codec_for(schema).decode
 
 
 def _are_fields(names: Mapping[Any, Any], base: type[BaseModel]) -> bool:

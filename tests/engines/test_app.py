@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from gymnasium.spaces import Discrete
 
@@ -11,9 +12,11 @@ from openenv_gym.adapters.remote_env import RemoteEnv
 from openenv_gym.engines.app import create_engine_app, define_engine
 from openenv_gym.engines.blueprint import parse_name
 from openenv_gym.errors import MissingExtraError, UsageError
+from openenv_gym.server.app import compose_app
 from openenv_gym.server.definition import Execution
 from openenv_gym.server.engine_table import Engine
 from openenv_gym.server.serve import load_app
+from openenv_gym.server.settings import ServerSettings
 from tests.servers import LiveServer
 
 
@@ -69,6 +72,19 @@ def test_an_environment_runs_anywhere(execution: str) -> None:
     if execution == "process":
         assert definition.recipe is not None
         assert definition.recipe.define(Execution.INLINE).name == "gymnasium:FrozenLake-v1"
+
+
+def test_a_worker_process_finds_the_environment_by_its_name(live_server: Callable[..., LiveServer]) -> None:
+    name = "gymnasium:tests.engines.zoo:zoo/Sampler-v0?kind=Box-image"
+    definition = define_engine(name, execution="process")
+    server = live_server(compose_app(definition, ServerSettings.from_environ()))
+    env = RemoteEnv(server.base_url, render_mode="rgb_array")
+    observation, info = env.reset(seed=4)
+    assert observation.shape == (8, 6, 3)
+    assert info["start"].dtype == np.float32
+    env.step(env.action_space.sample())
+    assert env.render().max() == 1
+    env.close()
 
 
 def test_options_reach_the_library(live_server: Callable[..., LiveServer]) -> None:
