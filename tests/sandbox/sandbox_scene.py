@@ -149,26 +149,7 @@ class Scene:
 
     def attempt(self, sandbox: Sandbox, only: Sequence[str]) -> dict[str, str]:
         """Run the attacks of these names, or all."""
-        interpreter = system_paths.interpreter_folder() or "/"
-        facts = {
-            "syscalls": syscall_numbers.numbers(platform.machine()),
-            "tcp_port": self._tcp.getsockname()[1],
-            "udp_port": self._udp.getsockname()[1],
-            "abstract_socket": self.marker,
-            "unix_socket": str(self.secret.parent / "socket"),
-            "secret": str(self.secret),
-            "victim": str(self.victim),
-            "read_only": sandbox.path_inside("/read_only"),
-            "owner": os.getpid(),
-            "owner_cmdline": Path("/proc/self/cmdline").read_text(),
-            "bystander": self.bystander.pid,
-            "marker": self.marker,
-            "only": list(only),
-            # The way to the interpreter's installation is visible, nothing beside it.
-            "allowed_names": list(Path(interpreter).parts),
-            # An unprivileged owner cannot give up its groups.
-            "keeps_groups": os.geteuid() != 0,
-        }
+        facts = {**self.facts(), "read_only": sandbox.path_inside("/read_only"), "only": list(only)}
         source = ATTACKS.read_text()
         argv = [python_inside(sandbox), "-I", "-c", source, json.dumps(facts)]
         completed = sandbox.run(argv)
@@ -176,6 +157,29 @@ class Scene:
             raise AssertionError(f"the attacks did not run: {completed}")
         results: dict[str, str] = json.loads(completed.stdout)
         return results
+
+    def facts(self) -> dict[str, object]:
+        """What the attackers would have to guess."""
+        interpreter = system_paths.interpreter_folder() or "/"
+        return {
+            "syscalls": syscall_numbers.numbers(platform.machine()),
+            "tcp_port": self._tcp.getsockname()[1],
+            "udp_port": self._udp.getsockname()[1],
+            "abstract_socket": self.marker,
+            "unix_socket": str(self.secret.parent / "socket"),
+            "secret": str(self.secret),
+            "victim": str(self.victim),
+            "read_only": str(self.read_only),
+            "owner": os.getpid(),
+            "owner_cmdline": Path("/proc/self/cmdline").read_text(),
+            "bystander": self.bystander.pid,
+            "marker": self.marker,
+            "only": [],
+            # The way to the interpreter's installation is visible, nothing beside it.
+            "allowed_names": list(Path(interpreter).parts),
+            # An unprivileged owner cannot give up its groups.
+            "keeps_groups": os.geteuid() != 0,
+        }
 
     def damage(self) -> dict[str, str]:
         """What attacks may have done without noticing."""

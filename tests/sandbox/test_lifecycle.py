@@ -147,6 +147,22 @@ def test_a_long_lived_program_is_signalled_alone(sandbox) -> None:
         process.send_signal(signal.SIGINT)  # has no effect any more
 
 
+DESCRIPTORS = """
+import os
+for descriptor in range(100):
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        continue
+    print(descriptor, end=" ")
+"""
+
+
+def test_a_long_lived_program_has_no_descriptors_but_its_own(sandbox) -> None:
+    with sandbox.popen([python_inside(sandbox), "-c", DESCRIPTORS]) as process:
+        assert process.stdout.read() == b"0 1 2 "
+
+
 def test_a_long_lived_program_takes_a_socket_for_its_input(sandbox) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:

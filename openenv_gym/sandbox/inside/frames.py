@@ -15,6 +15,7 @@ from typing import Any
 LENGTHS = struct.Struct("!II")
 MAX_HEADER = 1 << 20
 MAX_DESCRIPTORS = 3
+_DESCRIPTOR = struct.Struct("i")
 
 
 class FrameError(Exception):
@@ -45,9 +46,16 @@ def receive_frame(connection: socket.socket, max_body: int) -> tuple[dict[str, A
         FrameError: The stream ended inside a frame, or the frame is malformed or beyond ``max_body`` bytes.
         OSError: The connection broke; TimeoutError when the socket's timeout ran out.
     """
-    prefix, descriptors, _flags, _address = socket.recv_fds(
-        connection, LENGTHS.size, MAX_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
+    # Not socket.recv_fds, which drops the flags: every program would inherit the descriptors.
+    prefix, ancillary, _flags, _address = connection.recvmsg(
+        LENGTHS.size, socket.CMSG_LEN(MAX_DESCRIPTORS * _DESCRIPTOR.size), socket.MSG_CMSG_CLOEXEC
     )
+    descriptors = [
+        descriptor
+        for level, kind, data in ancillary
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS)
+        for (descriptor,) in _DESCRIPTOR.iter_unpack(data)
+    ]
     if not prefix:
         return None
     if len(prefix) < LENGTHS.size:

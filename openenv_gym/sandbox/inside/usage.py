@@ -15,6 +15,8 @@ _LONGEST_UNCHECKED = 5.0
 # No honest tree is as deep, and each level costs a descriptor.
 _MAX_DEPTH = 200
 _HIDDEN = 1 << 62
+# An empty file takes an inode, which is memory where the folder is.
+_ENTRY_BYTES = 1 << 10
 # Measuring may take this part of a running program's time.
 _MAX_SHARE = 0.05
 
@@ -79,7 +81,8 @@ def _tree_bytes(name: str, parent: int | None = None, depth: int = 0) -> int:
         with os.scandir(descriptor) as entries:
             for entry in entries:
                 with contextlib.suppress(FileNotFoundError):
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+                    blocks = entry.stat(follow_symlinks=False).st_blocks
+                    total += max(blocks * 512, _ENTRY_BYTES)
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.name)
         return total + sum(_tree_bytes(folder, descriptor, depth + 1) for folder in folders)
