@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -51,13 +52,18 @@ class Worker:
             # Not a function of this module, which tracebacks would show.
             signal.signal(signal.SIGINT, signal.default_int_handler)
             exit_code = self._executor.run(source, filename)
-            sys.stdout.flush()
-            sys.stderr.flush()
+            _flush()
             _ignore_interrupts()  # raises the one that may have come by now
-        except BaseException:  # noqa: BLE001 - interrupted at the end, or the code broke its own streams
+        except BaseException:  # noqa: BLE001 - interrupted at the very end
             _ignore_interrupts()
             return 1
         return exit_code
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the code may have put anything there, or closed them
+            stream.flush()
 
 
 def _ignore_interrupts() -> None:

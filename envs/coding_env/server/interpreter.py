@@ -193,7 +193,7 @@ class _Exchange:
     """One request going out, its reply and what is printed meanwhile coming in; nothing here waits for long.
 
     Attributes:
-        broken: The other end was closed, or sent something that is no reply.
+        broken: Something came that is no reply.
     """
 
     def __init__(self, channel: socket.socket, message: bytes, outputs: dict[IO[bytes], KeptOutput]) -> None:
@@ -201,7 +201,7 @@ class _Exchange:
         self._unsent = memoryview(message)
         self._reply = bytearray()
         self._outputs = {stream.fileno(): kept for stream, kept in outputs.items()}
-        self.broken = False
+        self.broken = self._closed = False
         self._poller = select.poll()
         for descriptor in self._outputs:
             self._poller.register(descriptor, select.POLLIN)
@@ -224,10 +224,9 @@ class _Exchange:
 
     def move(self, process: int, deadline: float) -> bool:
         """Wait until something can be moved, and move it; whether ``process`` (a pidfd) has ended."""
-        if self.broken:
-            return False
         self._poller.register(process, select.POLLIN)
-        self._poller.register(self._channel, select.POLLIN | (select.POLLOUT if self._unsent else 0))
+        if not self._closed:
+            self._poller.register(self._channel, select.POLLIN | (select.POLLOUT if self._unsent else 0))
         wait = max(0.0, deadline - time.monotonic())
         ready = {descriptor for descriptor, _ in self._poller.poll(wait * 1000 + 1)}
         if self._channel.fileno() in ready:
@@ -252,7 +251,7 @@ class _Exchange:
         except BlockingIOError:
             pass
         except OSError:
-            self.broken = True
+            self._close()
 
     def _receive(self) -> None:
         try:
@@ -263,7 +262,16 @@ class _Exchange:
         except OSError:
             data = b""
         self._reply += data
-        self.broken |= not data or len(self._reply) > REPLY.size
+        self.broken |= len(self._reply) > REPLY.size
+        if not data:
+            self._close()
+
+    def _close(self) -> None:
+        """The other end has closed it: the program is about to end, or is another one by now (`os.execv`)."""
+        if not self._closed:
+            self._closed = True
+            with contextlib.suppress(KeyError):  # nothing was sent yet
+                self._poller.unregister(self._channel)
 
     def _read(self, descriptor: int) -> bool:
         """One chunk of an output; whether there was any."""

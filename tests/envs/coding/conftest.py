@@ -14,7 +14,7 @@ from coding_env.server.shared_state import SharedState
 
 LIMITS = CodingLimits(
     step_seconds=10.0,
-    grace_seconds=0.2,
+    grace_seconds=5.0,
     memory_bytes=256 << 20,
     disk_bytes=32 << 20,
     output_bytes=2000,
