@@ -40,6 +40,15 @@ def make_info(outcome: Outcome, fault: str = "") -> dict[str, Any]:
     }
 
 
+def own_info(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Take from metadata the info of an environment that has one of its own.
+
+    Raises:
+        ProtocolError: Its dtypes do not fit it.
+    """
+    return _split(metadata)[1]
+
+
 def batch_infos(outcomes: Sequence[Outcome], faults: Sequence[str], rows: Rows, count: int) -> dict[str, Any]:
     """Build the infos of a vector environment's reset or step.
 

@@ -34,6 +34,7 @@ class Interface:
         reset_options: For every reset; what the reset itself is given comes before them.
 
     Attributes:
+        schema: As given.
         action_space: What ``step`` takes.
         observation_space: What ``reset`` and ``step`` return.
         metadata: Gymnasium's, with the ``render_modes`` that the server offers.
@@ -55,6 +56,7 @@ class Interface:
             raise ProtocolError(f"the server's /schema has no {error} entry") from None
         keywords = schema["observation"] if isinstance(schema["observation"], Mapping) else {}
         self._reset_options = dict(reset_options or {})
+        self.schema = schema
         self._draws_seeds = keywords.get("gymnasium_seeding") != "continued"
         self.metadata: dict[str, Any] = {"render_modes": [], **keywords.get("gymnasium_metadata", {})}
         self.action_space: Space[Any] = self._action.space
