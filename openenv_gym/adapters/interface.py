@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from openenv_gym.adapters.infos import make_info
 from openenv_gym.errors import InvalidActionError, ProtocolError, SchemaError, UsageError
-from openenv_gym.spaces import SpaceCodec, action_codec, observation_codec
+from openenv_gym.spaces import SpaceCodec, action_codec, observation_codec, tool_call_codec
+from openenv_gym.tools import CallToolAction, ListToolsAction
 from openenv_gym.wire.messages import Op, Outcome, Request
 
 
@@ -29,7 +30,7 @@ class Interface:
     """An environment's two spaces, and the way from their values to requests and from replies back.
 
     Args:
-        schema: The body of ``/schema``.
+        schema: The body of ``/schema``, for a tool environment with its ``tools``.
         lenient: Accept observations with missing and unknown fields.
         reset_options: For every reset; what the reset itself is given comes before them.
 
@@ -48,9 +49,14 @@ class Interface:
         reset_options: Mapping[str, Any] | None = None,
     ) -> None:
         try:
-            self._action: SpaceCodec = action_codec(schema["action"])
+            observation, tools = schema["observation"], schema.get("tools")
+            if tools:  # a reset's observation is none of a tool's, whatever a tool environment's schema says
+                observation = {**observation, "required": []}
+                self._action: SpaceCodec = tool_call_codec(tools)
+            else:
+                self._action = action_codec(schema["action"])
             self._observation: SpaceCodec = observation_codec(
-                schema["observation"], schema.get("reset_observation"), lenient=lenient
+                observation, schema.get("reset_observation"), lenient=lenient
             )
         except KeyError as error:
             raise ProtocolError(f"the server's /schema has no {error} entry") from None
@@ -85,6 +91,8 @@ class Interface:
         Raises:
             InvalidActionError: It is neither.
         """
+        if isinstance(action, ListToolsAction | CallToolAction):
+            return Request(Op.STEP, action.model_dump(exclude={"metadata"}))
         if isinstance(action, BaseModel):
             return Request(Op.STEP, action.model_dump(exclude_unset=True))
         payload = self._action.encode(action)

@@ -10,7 +10,7 @@ from typing import Any
 from openenv_gym.adapters.interface import Interface
 from openenv_gym.client.dialects import Dialect
 from openenv_gym.client.pool import SessionPool
-from openenv_gym.client.schemas import fetch_schema
+from openenv_gym.client.schemas import fetch_schema, fetch_tools, takes_tool_calls
 from openenv_gym.errors import MissingExtraError, NotSupportedError, UsageError
 from openenv_gym.providers.endpoint import Endpoint, ServerSpec
 from openenv_gym.providers.provider import Provider
@@ -125,6 +125,8 @@ def connect(
     """
     try:
         schema = fetch_schema(servers.endpoints[0], timeout=timeout)
+        if "tools" not in schema and takes_tool_calls(schema):
+            schema["tools"] = fetch_tools(servers.endpoints[0], timeout=timeout)
         interface = Interface(schema, lenient=lenient, reset_options=reset_options)
         interface.require_render_mode(render_mode)
         pool = SessionPool(

@@ -52,8 +52,38 @@ def _certificates(trust_env: bool) -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=trust_env)
 
 
-def _fetch(endpoint: Endpoint, path: str, timeout: float) -> dict[str, Any]:
-    """Fetch a JSON object, again if the connection is cut meanwhile: asking changes nothing."""
+def takes_tool_calls(schema: dict[str, Any]) -> bool:
+    """Whether a ``/schema`` says that calls of tools are the environment's actions."""
+    try:
+        return bool(schema["action"]["properties"]["type"]["const"] == "call_tool")
+    except (KeyError, TypeError):
+        return False
+
+
+def fetch_tools(endpoint: Endpoint, timeout: float = 10.0) -> list[dict[str, Any]]:
+    """Fetch the tools of an environment by MCP, for servers that do not list them in ``/schema``.
+
+    Returns:
+        What ``tools/list`` gives; none where the server cannot say.
+
+    Raises:
+        PeerError: As `fetch_schema`.
+    """
+    request = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+    result = _fetch(endpoint, "/mcp", timeout, request).get("result")
+    tools = result.get("tools") if isinstance(result, dict) else None
+    return [tool for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+
+
+def _fetch(endpoint: Endpoint, path: str, timeout: float, question: Any = None) -> dict[str, Any]:
+    """Fetch a JSON object, again if the connection is cut meanwhile: asking changes nothing.
+
+    Args:
+        endpoint: The server.
+        path: Of the route.
+        timeout: Seconds it may take.
+        question: What to ``POST`` there; ``None`` gets.
+    """
     import httpx  # at first use: it takes longer to import than gymnasium
 
     address = parse_address(endpoint.base_url)
@@ -71,7 +101,7 @@ def _fetch(endpoint: Endpoint, path: str, timeout: float) -> dict[str, Any]:
         ) as client:
             while True:
                 try:
-                    status, body = _get(client, address, path)
+                    status, body = _get(client, address, path, question)
                     break
                 except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
                     pause = next(pauses, None)
@@ -92,8 +122,9 @@ def _fetch(endpoint: Endpoint, path: str, timeout: float) -> dict[str, Any]:
     return _body(status, body, address.shown, path)
 
 
-def _get(client: httpx.Client, address: Address, path: str) -> tuple[int, bytes]:
-    with client.stream("GET", address.http + path) as response:
+def _get(client: httpx.Client, address: Address, path: str, question: Any) -> tuple[int, bytes]:
+    method = "GET" if question is None else "POST"
+    with client.stream(method, address.http + path, json=question) as response:
         body = bytearray()
         for chunk in response.iter_bytes():
             body += chunk

@@ -133,6 +133,12 @@ class EnvironmentDefinition:
         return OutcomeReader((self.observation_cls, self.reset_observation_cls), lenient=self.lenient)
 
     @property
+    def acts_by_tools(self) -> bool:
+        """Whether its actions are calls of tools, and nothing else that its schema would describe."""
+        names_no_fields = self.action_cls.model_fields.keys() <= {"metadata"}
+        return bool(self.tool_actions) and (names_no_fields or self.action_cls in self.tool_actions.values())
+
+    @property
     def is_async(self) -> bool:
         """Whether ``reset`` or ``step`` is a coroutine function."""
         return self.methods.reset_is_async or self.methods.step_is_async

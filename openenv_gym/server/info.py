@@ -47,9 +47,14 @@ def info_router(
 
     @router.get("/schema", tags=["Schema"], responses={200: {"model": SchemaResponse}})
     async def schema() -> Response:
-        """Give the JSON Schemas of actions, observations and state."""
+        """Give the JSON Schemas of actions, observations and state; of a tool environment the tools too."""
         try:
-            return json_response(_schemas(definition))
+            schemas = _schemas(definition)
+            if definition.acts_by_tools:
+                schemas["tools"] = await enquiries.tools()
+            return json_response(schemas)
+        except EnvironmentFailedError as error:
+            return problem(ErrorReply(error.code, str(error), error.details))
         except PydanticInvalidForJsonSchema as error:  # such a model can be served, only not described
             text = f"a model of {definition.name} has no JSON Schema: {error}"
             return problem(ErrorReply(ErrorCode.EXECUTION_ERROR, text))

@@ -11,6 +11,7 @@ from openenv_gym.spaces.json_text import JsonText
 from openenv_gym.spaces.scalar import Scalar
 from openenv_gym.spaces.space_codec import SpaceCodec, action_codec, codec_for, observation_codec
 from openenv_gym.spaces.text import Text
+from openenv_gym.spaces.tool_calls import ToolCalls, tool_call_codec
 from openenv_gym.spaces.union import Union
 
 __all__ = [
@@ -19,11 +20,13 @@ __all__ = [
     "Scalar",
     "SpaceCodec",
     "Text",
+    "ToolCalls",
     "Union",
     "action_codec",
     "codec_for",
     "hint_for",
     "observation_codec",
     "space_from_hint",
+    "tool_call_codec",
     "unbatched",
 ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import gymnasium
 import pytest
 from gymnasium.utils.env_checker import check_env, data_equivalence
 
 from openenv_gym import EnvClient, GenericEnvClient, RemoteEnv, RemoteVectorEnv
-from openenv_gym.errors import EnvironmentFailedError, InvalidActionError, ProtocolError, SessionLostError
+from openenv_gym.errors import EnvironmentFailedError, InvalidActionError, SessionLostError
+from openenv_gym.spaces import ToolCalls
 from tests.interop.conftest import Host
 from tests.interop.upstream_counter import CountAction, CountObservation, CountState
 from tests.proxy import Proxy
@@ -102,13 +105,16 @@ def test_vector_env(host: Host) -> None:
         assert obs["total"].tolist() == [0, 3, 0, 0]
 
 
-def test_a_server_that_breaks_its_own_schema(upstream_tools: LiveServer) -> None:
+def test_a_tool_environment_from_its_schema_alone(upstream_tools: LiveServer) -> None:
     """OpenEnv's tool environments answer a reset with an observation that they publish no schema of."""
-    with RemoteEnv(upstream_tools.base_url) as env, pytest.raises(ProtocolError, match="lenient=True"):
-        env.reset(seed=1)
-    with RemoteEnv(upstream_tools.base_url, lenient=True) as env:
+    with RemoteEnv(upstream_tools.base_url) as env:
+        assert isinstance(env.action_space, ToolCalls)
+        assert env.action_space.tools == ("say",)
         observation, _ = env.reset(seed=1)
         assert env.observation_space.contains(observation)
+        observation, *_ = env.step((0, {"message": "hé"}))
+        assert env.observation_space.contains(observation)
+        assert json.loads(observation["result"])["data"] == "hé"
 
 
 def test_tools_are_called_by_their_actions(upstream_tools: LiveServer) -> None:

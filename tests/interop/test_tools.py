@@ -7,17 +7,22 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import gymnasium
 import pytest
 import websockets
+from gymnasium.utils.env_checker import check_env
 from openenv.core.env_server.mcp_types import CallToolAction as UpstreamCallToolAction
 from openenv.core.env_server.mcp_types import CallToolObservation as UpstreamCallToolObservation
 from openenv.core.mcp_client import MCPToolClient as UpstreamToolClient
 
+from echo_env.models import EchoObservation
 from echo_env.server.app import app as echo_app
+from echo_env.server.echo_environment import EchoEnvironment
 from openenv_gym import MCPToolClient
 from openenv_gym.client.dialects import Dialect
 from openenv_gym.errors import ToolCallError
 from openenv_gym.server import CallToolAction, CallToolObservation, create_app
+from openenv_gym.spaces import ToolCalls
 from tests.interop.tool_desk import make_app
 from tests.interop.upstream_tools import Tools
 from tests.servers import LiveServer
@@ -33,6 +38,17 @@ class EchoEnv(UpstreamToolClient):
 def shelf(request: pytest.FixtureRequest) -> Iterator[LiveServer]:
     """The same environment, written for OpenEnv and for us, on the server that belongs to it."""
     server = LiveServer(make_app(PACKAGES[request.param])).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def echo_tools() -> Iterator[LiveServer]:
+    """Echo as OpenEnv serves it: by its tools alone."""
+    app = create_app(
+        EchoEnvironment, CallToolAction, CallToolObservation, reset_observation_cls=EchoObservation
+    )
+    server = LiveServer(app).start()
     yield server
     server.stop()
 
@@ -177,3 +193,32 @@ async def test_many_sessions_of_upstreams_client(shelf: LiveServer) -> None:
             return [await client.call_tool("put", text=str(index), copies=index) for _ in range(3)]
 
     assert await asyncio.gather(play(1), play(2)) == [[1, 2, 3], [2, 4, 6]]
+
+
+def test_gymnasium_plays_with_tools(shelf: LiveServer) -> None:
+    with gymnasium.make("openenv/Remote-v0", base_url=shelf.base_url) as env:
+        assert isinstance(env.action_space, ToolCalls)
+        assert env.action_space.tools == ("put", "look", "drop")
+        env.reset(seed=1)
+        env.step((0, {"text": "é", "copies": 2}))
+        observation, reward, *_ = env.step(CallToolAction(tool_name="look"))
+        assert json.loads(observation["result"][1])["data"] == {"texts": ["é", "é"]}
+        assert reward == 0.0
+        observation, *_ = env.step((2, {}))
+        assert observation["error"][0] == 0
+        assert "it fell" in observation["error"][1]["message"]
+
+
+@pytest.mark.filterwarnings("ignore:.*A Box observation space (minimum|maximum) value is:UserWarning")
+def test_check_env(echo_tools: LiveServer) -> None:
+    with gymnasium.make("openenv/Remote-v0", base_url=echo_tools.base_url) as env:
+        check_env(env.unwrapped)
+
+
+def test_many_at_once(echo_tools: LiveServer) -> None:
+    envs = gymnasium.make_vec("openenv/Remote-v0", num_envs=3, base_url=echo_tools.base_url)
+    with envs:
+        envs.reset(seed=1)
+        observations, *_ = envs.step([(0, {"message": text}) for text in "abc"])
+        assert [json.loads(text)["data"] for _, text in observations["result"]] == ["a", "b", "c"]
+        envs.step(envs.action_space.sample())
