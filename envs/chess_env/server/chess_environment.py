@@ -30,6 +30,7 @@ class ChessEnvironment(Environment[ChessAction, ChessObservation, ChessState]):
 
     SUPPORTS_CONCURRENT_SESSIONS = True
     EXECUTION = "thread"  # the opponent may think
+    MAX_SESSIONS = 64  # each may have a Stockfish, which takes 75 MiB
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,0 +1,105 @@
+"""What every environment package consists of, read from its files: no package need be installed for it."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from openenv_gym.registry.environments import BUILT_IN
+from tests.documents import ROOT
+
+PACKAGES = sorted(path.parent for path in ROOT.glob("envs/*_env/openenv.yaml"))
+ROOT_PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+each_package = pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+
+
+def manifest(package: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((package / "openenv.yaml").read_text())
+    return found
+
+
+def project(package: Path) -> dict[str, Any]:
+    return tomllib.loads((package / "pyproject.toml").read_text())
+
+
+def defined_names(file: Path) -> set[str]:
+    """The names that a module's top level binds."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.ImportFrom):
+            names.update(alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
+
+
+def module_file(package: Path, module: str) -> Path:
+    """Where a module of the package is, by its absolute name or by one relative to the package."""
+    inner = module.removeprefix(f"{package.name}.").replace(".", "/")
+    return package / f"{inner}.py"
+
+
+@each_package
+def test_the_manifest_names_what_exists(package: Path) -> None:
+    described = manifest(package)
+    assert described["name"] == package.name
+    for part in ("client", "action", "observation"):
+        entry = described[part]
+        assert entry["class_name"] in defined_names(module_file(package, entry["module"])), part
+    app, _, attribute = described["app"].partition(":")
+    assert attribute in defined_names(module_file(package, app))
+    assert described["default_image"] == f"{package.name.replace('_', '-')}:latest"
+
+
+@each_package
+def test_the_project_holds_every_part(package: Path) -> None:
+    built = project(package)
+    assert built["project"]["version"] == manifest(package)["version"]
+    options = built["tool"]["setuptools"]
+    folders = {path.parent for path in package.rglob("__init__.py")}
+    names = {".".join((package.name, *folder.relative_to(package).parts)) for folder in folders}
+    assert set(options["packages"]) == names
+    assert options["package-dir"][package.name] == "."
+    assert (package / "py.typed").is_file()
+    module, _, function = built["project"]["scripts"]["server"].partition(":")
+    assert function in defined_names(module_file(package, module))
+
+
+@each_package
+def test_the_root_project_knows_it(package: Path) -> None:
+    name = project(package)["project"]["name"]
+    assert name == f"openenv-gym-{package.name.removesuffix('_env').replace('_', '-')}"
+    assert ROOT_PROJECT["tool"]["uv"]["sources"][name] == {"workspace": True}
+    extra = name.removeprefix("openenv-gym-")
+    assert name in ROOT_PROJECT["project"]["optional-dependencies"][extra]
+    assert package.name in ROOT_PROJECT["tool"]["ruff"]["lint"]["isort"]["known-first-party"]
+
+
+@each_package
+def test_the_image_runs_its_server(package: Path) -> None:
+    lines = (package / "server/Dockerfile").read_text()
+    assert f" envs/{package.name}" in lines and f" /source/envs/{package.name}" in lines
+    assert f'"{package.name}.server.app:app"' in lines
+    assert "USER 65534:65534" in lines
+    assert f"-t {manifest(package)['default_image']} ." in lines
+
+
+def test_every_environment_is_of_a_package() -> None:
+    names = {package.name for package in PACKAGES}
+    extras = ROOT_PROJECT["project"]["optional-dependencies"]
+    for entry in BUILT_IN:
+        if entry.server is None:
+            continue
+        module, _, attribute = entry.server.partition(":")
+        package = module.partition(".")[0]
+        assert package in names, entry.name
+        assert {attribute, "__getattr__"} & defined_names(module_file(ROOT / "envs" / package, module))
+        assert entry.extra in extras, entry.name
