@@ -69,13 +69,13 @@ class RepositoryView:
         self.mirror: Mirror = tip.mirror
         self._lock = Lock()
         self._bases: dict[Key, Base] = {}
-        self._closing = ExitStack()
-        pipes = self._closing.enter_context(git.popen(["cat-file", "--batch"], git_dir=self.mirror.path))
-        self.objects = ObjectProcess(*pipes)
         self._commits = self._first_parents(tip)
         newer = self._commits[: max(1, len(self._commits) // 2)]
         few = newer[:: max(1, len(newer) // _BASES)][:_BASES]
         self.starts = [StartingPoint(self.mirror, name, None, name) for name in few] or [tip]
+        self._closing = ExitStack()
+        pipes = self._closing.enter_context(git.popen(["cat-file", "--batch"], git_dir=self.mirror.path))
+        self.objects = ObjectProcess(*pipes)
 
     def close(self) -> None:
         """End the process that reads objects."""

@@ -16,6 +16,7 @@ from git_env.server.policy.refusal import Refusal
 from git_env.server.session_workspace import Checkout, SessionWorkspace
 from git_env.server.settings import GitSettings
 from git_env.server.shared_state import SharedState
+from git_env.server.trusted_git import TrustedGitError
 from git_tasks_env.models import Difficulty, Kind
 from git_tasks_env.server.kinds import (
     backport,
@@ -29,12 +30,13 @@ from git_tasks_env.server.kinds import (
     split_commit,
 )
 from git_tasks_env.server.kinds.actions import DIRECTORY
-from git_tasks_env.server.objects import ObjectReader
+from git_tasks_env.server.objects import MalformedObjectError, ObjectReader
 from git_tasks_env.server.repository_view import RepositoryView
 from git_tasks_env.server.task import Task, TaskSpec
 from git_tasks_env.server.task_catalog import task_seed
 from git_tasks_env.server.task_checkout import lay_over
 from git_tasks_env.server.workbench import Workbench
+from openenv_gym.errors import ClosedError
 
 GENERATORS: Mapping[Kind, Callable[[Workbench, Difficulty], Task]] = MappingProxyType(
     {
@@ -65,6 +67,7 @@ class TaskSource:
     def __init__(self, settings: GitSettings | None = None) -> None:
         self.shared = SharedState(settings, attributes=_ATTRIBUTES)
         self._lock = Lock()
+        self._closed = False
         self._names: tuple[str, ...] = ()
         self._views: dict[str, RepositoryView] = {}
         self._tasks: OrderedDict[TaskSpec, Task] = OrderedDict()
@@ -99,6 +102,7 @@ class TaskSource:
     def close(self) -> None:
         """End everything. Safe in any state."""
         with self._lock:
+            self._closed = True
             for view in self._views.values():
                 view.close()
             self._views.clear()
@@ -135,8 +139,13 @@ class TaskSource:
                 self._tasks.move_to_end(spec)
                 return task
         assert spec.repository is not None
-        bench = Workbench(self._view(spec.repository), random.Random(task_seed(spec)))
-        task = GENERATORS[spec.kind](bench, spec.difficulty)
+        view = self._view(spec.repository)
+        try:
+            bench = Workbench(view, random.Random(task_seed(spec)))
+            task = GENERATORS[spec.kind](bench, spec.difficulty)
+        except MalformedObjectError as error:
+            self._forget(spec.repository)  # the next task begins with a new process
+            raise TrustedGitError(f"the repository cannot be read: {error}") from None
         with self._lock:
             self._tasks[spec] = task
             if len(self._tasks) > _MAX_TASKS:
@@ -167,8 +176,16 @@ class TaskSource:
             self.shared.pool.discard(staging)
             raise
 
+    def _forget(self, name: str) -> None:
+        with self._lock:
+            view = self._views.pop(name, None)
+            if view is not None:
+                view.close()
+
     def _view(self, name: str) -> RepositoryView:
         with self._lock:
+            if self._closed:
+                raise ClosedError("the Git tasks' server is shutting down")
             view = self._views.get(name)
             if view is None:
                 tip: StartingPoint = self.shared.mirrors.starting_point(self.shared.find(name))
