@@ -6,10 +6,11 @@ from typing import Any
 
 from textarena_env.models import TextArenaObservation
 from textarena_env.server.game import Game
+from textarena_env.server.match import MatchPlayers
 from textarena_env.server.other_players import OtherPlayers
 from textarena_env.server.wordle_signals import WordleSignals
 
-ABANDONED, TRUNCATED = "abandoned", "truncated"
+ONGOING, ABANDONED, TRUNCATED = "ongoing", "abandoned", "truncated"
 
 
 class Episode:
@@ -19,7 +20,6 @@ class Episode:
         game: The game.
         seat: The player that the session plays; ``None`` for all of them in turn.
         others: Who plays the others.
-        max_turns: Turns after which the episode is truncated.
 
     Attributes:
         steps: Actions taken.
@@ -27,9 +27,8 @@ class Episode:
         last_info: The last observation's ``info``.
     """
 
-    def __init__(self, game: Game, seat: int | None, others: OtherPlayers, max_turns: int | None) -> None:
+    def __init__(self, game: Game, seat: int | None, others: OtherPlayers) -> None:
         self.game = game
-        self.max_turns = max_turns
         self.steps = 0
         self.last_reward = 0.0
         self.last_info: dict[str, Any] = {}
@@ -66,6 +65,11 @@ class Episode:
                 report["reward_signals"] = self._signals.judge(message, history, valid=valid, reward=reward)
             return self._observe(player, report, abandoned)
 
+    @property
+    def shared(self) -> bool:
+        """Whether other sessions play the same game."""
+        return isinstance(self._others, MatchPlayers)
+
     def leave(self) -> None:
         """Play no more; other sessions of the same game learn of it."""
         self._others.leave()
@@ -79,9 +83,8 @@ class Episode:
     def _observe(self, player: int, report: dict[str, Any], abandoned: str | None) -> TextArenaObservation:
         """Show the game to whose turn it is, and report to the player who has acted."""
         game = self.game
-        limited = not game.done and self.max_turns is not None and game.turn >= self.max_turns
         outcome = game.outcome(player)
-        if not game.done and (abandoned or limited):
+        if not game.done and (abandoned or game.cut_off):
             outcome = ABANDONED if abandoned else TRUNCATED
         report = {"outcome": outcome, **report}
         if game.done:
@@ -101,7 +104,7 @@ class Episode:
             legal_players=game.players,
             info=self.last_info,
             reward=self.last_reward,
-            done=game.done or limited or bool(abandoned),
-            truncated=not game.done and (limited or bool(abandoned)),
+            done=outcome != ONGOING,
+            truncated=outcome in {ABANDONED, TRUNCATED},
             metadata={"env_id": game.env_id, "turn": game.turn, **report},
         )

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from textarena_env.models import TextArenaMessage
-from textarena_env.server.catalog import UnplayableGameError, check_options, find_game
+from textarena_env.server.catalog import UnplayableGameError, check_options, find_game, takes
 from textarena_env.server.library import make_game, textarena
 from textarena_env.server.scoped_random import Generators
 from textarena_env.server.transcript import convert_messages
@@ -32,14 +32,28 @@ class Game:
         num_players: How many play.
         seed: Equal seeds give equal games, whatever else this process plays.
         options: The game's own options, such as ``num_guesses`` of Wordle.
+        max_turns: A turn limit: the game's own, or where it has none, one that cuts it off.
+
+    Attributes:
+        max_turns: The limit that cuts it off, if it has one.
 
     Raises:
         UnplayableGameError: It is unknown, cannot be played here, or not by so many or with these options.
     """
 
-    def __init__(self, env_id: str, num_players: int, seed: int, options: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        env_id: str,
+        num_players: int,
+        seed: int,
+        options: dict[str, Any],
+        max_turns: int | None = None,
+    ) -> None:
         find_game(env_id)
         check_options(env_id, options)
+        if max_turns is not None and takes(env_id, "max_turns"):
+            options, max_turns = {**options, "max_turns": max_turns}, None
+        self.max_turns = max_turns
         self.env_id = env_id
         self.num_players = num_players
         self._random = Generators(seed)
@@ -55,6 +69,11 @@ class Game:
     def done(self) -> bool:
         """Whether the game is over."""
         return bool(self.state.done)
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the turn limit ended it, and not the game itself."""
+        return not self.done and self.max_turns is not None and self.turn >= self.max_turns
 
     @property
     def turn(self) -> int:

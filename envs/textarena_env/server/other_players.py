@@ -62,7 +62,7 @@ class ServerPlayers(NoOtherPlayers):
     def await_turn(self, game: Game, seat: int, patience: float) -> str | None:
         """Make the others' moves."""
         for _ in range(_MOST_MOVES_IN_A_ROW):
-            if game.done or game.current_player == seat:
+            if game.done or game.cut_off or game.current_player == seat:
                 return None
             game.step(self._opponent.choose(game))
         return f"the opponent made {_MOST_MOVES_IN_A_ROW} moves in a row"

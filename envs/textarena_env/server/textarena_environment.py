@@ -13,14 +13,16 @@ from pydantic import Field
 from openenv_gym.models import EnvironmentMetadata
 from openenv_gym.server import Environment
 from textarena_env.models import TextArenaAction, TextArenaObservation, TextArenaState
-from textarena_env.server.catalog import UnplayableGameError, takes
+from textarena_env.server.catalog import UnplayableGameError
 from textarena_env.server.episode import Episode
 from textarena_env.server.game import Game, default_players
+from textarena_env.server.match import MATCHES, MatchPlayers
 from textarena_env.server.opponents import make_opponent
 from textarena_env.server.other_players import NoOtherPlayers, OtherPlayers, ServerPlayers
 
 VERSION = "0.1.0"
 _PATIENCE = 60.0
+_PART_OF_DEADLINE = 0.9  # of a step's, that may pass with waiting for other players
 
 _Count = Annotated[int, Field(ge=1)] | None
 _Script = list[Annotated[str, Field(max_length=8192)]]
@@ -57,6 +59,7 @@ class TextArenaEnvironment(Environment[TextArenaAction, TextArenaObservation, Te
         self._reveal_state = reveal_state
         self._episode_id: str | None = None
         self._episode: Episode | None = None
+        self._patience = _PATIENCE
 
     def reset(
         self,
@@ -67,6 +70,8 @@ class TextArenaEnvironment(Environment[TextArenaAction, TextArenaObservation, Te
         max_turns: _Count = None,
         opponent: str | _Script | None = None,
         seat: Annotated[int, Field(ge=0)] | None = None,
+        match: Annotated[str, Field(min_length=1, max_length=255)] | None = None,
+        patience_s: Annotated[float, Field(gt=0, le=3600)] = _PATIENCE,
         **options: Any,
     ) -> TextArenaObservation:
         """Start a game.
@@ -79,7 +84,10 @@ class TextArenaEnvironment(Environment[TextArenaAction, TextArenaObservation, Te
             max_turns: A turn limit: the game's own, or where it has none, one that truncates the episode.
             opponent: Who plays the other players: ``"random"``, or a list of messages to be said one after
                 the other. ``None``: the client plays all.
-            seat: The player that the client plays against an opponent, by default 0.
+            seat: The player that the client plays against an opponent (by default 0) or in a match (by
+                default the first that is free).
+            match: A name that other sessions give too, to play the same game. The first to come starts it.
+            patience_s: Seconds to wait for the others of a match, whenever it is their turn.
             **options: The game's own options, such as ``num_guesses`` of Wordle.
 
         Raises:
@@ -88,23 +96,42 @@ class TextArenaEnvironment(Environment[TextArenaAction, TextArenaObservation, Te
         self.close()
         seed = random.randrange(2**32) if seed is None else seed
         own_game = env_id is None or env_id == self._env_id
-        env_id = env_id or self._env_id
-        options = {**(self._options if own_game else {}), **options}
         if own_game:
             num_players, max_turns = num_players or self._num_players, max_turns or self._max_turns
-        if max_turns is not None and takes(env_id, "max_turns"):
-            options["max_turns"], max_turns = max_turns, None
-        game = Game(env_id, num_players or default_players(env_id), seed, options)
-        others: OtherPlayers = NoOtherPlayers()
-        if opponent is not None:
-            others, seat = ServerPlayers(make_opponent(opponent, env_id, seed)), seat or 0
-        if seat is not None and not (seat < game.num_players and opponent is not None):
+            options = {**self._options, **options}
+        env_id = env_id or self._env_id
+
+        def start() -> Game:
+            return Game(env_id, num_players or default_players(env_id), seed, options, max_turns)
+
+        if match is None:
+            game, seat, others = self._seat_alone(start(), opponent, seat, seed)
+        elif opponent is None:
+            terms = {"env_id": env_id, "num_players": num_players, "max_turns": max_turns, **options}
+            joined, seat = MATCHES.join(match, seat, terms, start)
+            game, others = joined.game, MatchPlayers(joined, seat)
+        else:
             raise UnplayableGameError(
-                f"seat {seat}: a game of {game.num_players}, and an opponent, are needed"
+                "the other seats of a match are for sessions that join it, not an opponent"
             )
         self._episode_id = episode_id or str(uuid4())
-        self._episode = Episode(game, seat, others, max_turns)
-        return self._episode.start(_PATIENCE)
+        self._episode = Episode(game, seat, others)
+        self._patience = patience_s
+        return self._episode.start(patience_s)
+
+    @staticmethod
+    def _seat_alone(
+        game: Game, opponent: str | list[str] | None, seat: int | None, seed: int
+    ) -> tuple[Game, int | None, OtherPlayers]:
+        """Seat the session at a game of its own."""
+        if opponent is None:
+            if seat is not None:
+                raise UnplayableGameError(f"seat {seat}: the other seats need an opponent, or a match")
+            return game, None, NoOtherPlayers()
+        seat = seat or 0
+        if seat >= game.num_players:
+            raise UnplayableGameError(f"there is no seat {seat} in a game of {game.num_players}")
+        return game, seat, ServerPlayers(make_opponent(opponent, game.env_id, seed))
 
     def step(  # type: ignore[override]
         self, action: TextArenaAction, timeout_s: float | None = None
@@ -112,7 +139,8 @@ class TextArenaEnvironment(Environment[TextArenaAction, TextArenaObservation, Te
         """Say something as the player whose turn it is."""
         if self._episode is None:
             raise RuntimeError("no game has been started: call reset() first")
-        return self._episode.act(action.message, _PATIENCE)
+        patience = self._patience if timeout_s is None else min(self._patience, _PART_OF_DEADLINE * timeout_s)
+        return self._episode.act(action.message, patience)
 
     @property
     def state(self) -> TextArenaState:
@@ -128,7 +156,7 @@ class TextArenaEnvironment(Environment[TextArenaAction, TextArenaObservation, Te
             step_count=episode.steps,
             env_id=game.env_id,
             num_players=game.num_players,
-            max_turns=episode.max_turns,
+            max_turns=game.max_turns,
             turn=game.turn,
             last_reward=episode.last_reward,
             last_info=episode.last_info,
@@ -136,7 +164,13 @@ class TextArenaEnvironment(Environment[TextArenaAction, TextArenaObservation, Te
         )
 
     def snapshot(self) -> tuple[str | None, Episode | None]:
-        """Copy the state; see `openenv_gym.server.Restorable`."""
+        """Copy the state; see `openenv_gym.server.Restorable`.
+
+        Raises:
+            RuntimeError: Other sessions play the same game.
+        """
+        if self._episode is not None and self._episode.shared:
+            raise RuntimeError("a match has no snapshots: its other players would not go back")
         return self._episode_id, copy.deepcopy(self._episode)
 
     def restore(self, state: tuple[str | None, Episode | None]) -> None:

@@ -190,7 +190,7 @@ for env_id in {sorted([*SEEDED, "WordChains-v0", "Codenames-v0", "WordLadder-v0"
         ({"env_id": "Taboo-v0", "opponent": "random"}, "no random opponent, only Battleship"),
         ({"env_id": "TicTacToe-v0", "opponent": []}, "at least one message"),
         ({"env_id": "TicTacToe-v0", "opponent": "random", "seat": 2}, "seat 2"),
-        ({"env_id": "TicTacToe-v0", "seat": 1}, "an opponent"),
+        ({"env_id": "TicTacToe-v0", "seat": 1}, "an opponent, or a match"),
     ],
     ids=lambda value: "" if isinstance(value, str) else "-".join(map(str, value.values())),
 )
