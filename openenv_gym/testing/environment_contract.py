@@ -27,6 +27,7 @@ from openenv_gym.testing import process_tree
 from openenv_gym.testing.episodes import LocalPlayer, Moment, RemotePlayer, first_difference, moments, play
 
 _DIALECTS: tuple[Dialect, ...] = ("openenv", "v1")
+_START_SECONDS = 120.0  # a machine that runs tests may be busy with others
 _SESSIONS = 3  # at most two at a time are used: a slot that is not freed is soon missed
 
 both_dialects = pytest.mark.parametrize("dialect", _DIALECTS)
@@ -79,7 +80,7 @@ class EnvironmentContract(ABC):
     def provider(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessProvider]:
         """What runs the server: few sessions, and a folder for temporary files that must be empty at last."""
         folder = tmp_path_factory.mktemp("server")
-        provider = ProcessProvider()
+        provider = ProcessProvider(ready_timeout=_START_SECONDS)
         app = cls.client.server_app
         assert app is not None, f"{cls.client.__name__} names no server_app"
         environ = {"MAX_CONCURRENT_ENVS": str(_SESSIONS), "TMPDIR": str(folder), **cls.environ}
