@@ -7,6 +7,7 @@ arguments and nothing else, and the functions of the same names are called.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,7 @@ MAX_WAIT = 10_000  # milliseconds
 ELEMENT_TIMEOUT = 2_000  # milliseconds
 _MAX_NUMBER = 1e9
 _MAX_DEPTH = 4
+_ATTEMPT = re.compile(r"attempt #\d+|waiting \d+ms")
 
 Call = tuple[str, tuple[Any, ...], dict[str, Any]]
 
@@ -116,6 +118,15 @@ def _check_literal(value: Any, depth: int = 0) -> None:
                 _check_literal(part, depth + 1)
         case _:
             raise ValueError("an argument is nested too deeply")
+
+
+def describe_failure(error: Exception) -> str:
+    """Say why an action failed, as BrowserGym does; without Playwright's count of its attempts.
+
+    How often it tried depends on how busy the machine is, and equal episodes have equal observations.
+    """
+    lines = f"{type(error).__name__}: {error}".splitlines()
+    return "\n".join(dict.fromkeys(line for line in lines if not _ATTEMPT.search(line)))
 
 
 class _PatientLocator:

@@ -113,7 +113,8 @@ class Benchmark:
         make = gymnasium.spec(f"browsergym/{self.name}{suffix}").entry_point
         assert callable(make)
         # The environment that BrowserGym registers for a task knows how to make it; nothing is started yet.
-        task_class = make().task_entrypoint
+        registered: Any = make()
+        task_class = registered.task_entrypoint
         return lambda seed: task_class(seed=seed, **self._task_arguments)
 
     def close(self) -> None:

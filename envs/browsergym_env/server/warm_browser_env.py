@@ -25,7 +25,7 @@ from browsergym.core.observation import (
 )
 from playwright.sync_api import Error
 
-from browsergym_env.server.actions import ActionSet
+from browsergym_env.server.actions import ActionSet, describe_failure
 from browsergym_env.server.chat_log import ChatLog
 from browsergym_env.server.chromium import Chromium
 from browsergym_env.server.page_scripts import (
@@ -61,6 +61,12 @@ class WarmBrowserEnv(BrowserEnv):  # type: ignore[misc]  # BrowserGym is not typ
         actions: What an action may say.
         settings: Sizes, timeouts, and whether to take screenshots.
     """
+
+    task: Any
+    context: Any
+    page: Any
+    page_history: dict[Any, None]
+    chat: ChatLog | None
 
     def __init__(self, browser: Chromium, actions: ActionSet, settings: BrowserGymSettings) -> None:
         # BrowserEnv's own look at a page, which cannot leave the screenshot out, is replaced by `_look`; its
@@ -131,11 +137,11 @@ class WarmBrowserEnv(BrowserEnv):  # type: ignore[misc]  # BrowserGym is not typ
         try:
             self._actions.perform(action, self.page, say, give_up)
         except Exception as error:  # noqa: BLE001 - whatever it is, the agent is told
-            self.last_action_error = f"{type(error).__name__}: {error}"
+            self.last_action_error = describe_failure(error)
         if self._can_settle:
             wait_settled(self.context, OBSERVATION_DELAY)
         else:
-            self.page.wait_for_timeout(1000 * OBSERVATION_DELAY)
+            time.sleep(OBSERVATION_DELAY)
         return cast("tuple[dict[str, Any], float, bool, bool, dict[str, Any]]", self.post_step(info))
 
     def end_episode(self) -> None:

@@ -72,6 +72,17 @@ def test_an_action_that_fails_says_why_and_the_episode_goes_on(environment: Brow
     assert not do(environment, "noop(0)").last_action_error
 
 
+def test_why_an_action_failed_is_told_the_same_way_each_time(environment: BrowserGymEnvironment) -> None:
+    def failure() -> str:
+        environment.reset(seed=3, task_name="click-button")
+        return do(environment, "click('1')").error  # the page's head
+
+    first = failure()
+    assert first.startswith("TimeoutError: Locator.click: Timeout")
+    assert "element is not visible" in first
+    assert failure() == first
+
+
 def test_leaving_the_page_ends_the_episode_without_a_reward(environment: BrowserGymEnvironment) -> None:
     environment.reset(seed=3, task_name="click-button")
     ended = do(environment, "goto('about:blank')")
