@@ -15,6 +15,7 @@ from openenv_gym.adapters.remote_aec_env import RemoteAECEnv
 from openenv_gym.adapters.remote_parallel_env import RemoteParallelEnv
 from openenv_gym.engines.app import create_engine_app
 from openenv_gym.errors import ClosedError, InvalidActionError, UsageError
+from tests.full.adapters import uneven_game
 from tests.servers import LiveServer
 
 with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # it imports a game the older way
@@ -111,6 +112,43 @@ def test_all_at_once_it_is_the_local_environment(face: Face) -> None:
         here, there = local.step(actions), remote.step(actions)
     assert (remote.agents, there[1:]) == ([], here[1:])
     local.close()
+
+
+def uneven(seed: int, env: Any) -> dict[str, Any]:
+    """An action for each living agent, by its own space."""
+    rng = np.random.default_rng(seed)
+    actions = {"ant": int(rng.integers(3)), "bee": rng.uniform(-1, 1, 2).astype(np.float32), "cat": 2}
+    return {agent: actions[agent] for agent in env.agents}
+
+
+def test_unlike_agents_leave_one_by_one_all_at_once(face: Face) -> None:
+    local, remote = uneven_game.parallel_env(), face(RemoteParallelEnv, f"pettingzoo:{uneven_game.__name__}")
+    parallel_api_test(remote, num_cycles=8)
+    here, there = local.reset(seed=1), remote.reset(seed=1)
+    for turn in range(5):
+        assert remote.agents == local.agents
+        assert all(data_equivalence(ours, theirs) for ours, theirs in zip(there, here, strict=True))
+        actions = uneven(turn, local)
+        here, there = local.step(actions), remote.step(actions)
+    assert remote.agents == local.agents == []
+    assert there[3] == {"cat": True}
+
+
+def test_unlike_agents_leave_one_by_one_in_turns(face: Face) -> None:
+    local = uneven_game.env()
+    remote = face(RemoteAECEnv, f"pettingzoo:{uneven_game.__name__}?api=aec")
+    local.reset(seed=1)
+    remote.reset(seed=1)
+    for turn, agent in enumerate(local.agent_iter()):
+        assert remote.agent_selection == agent
+        assert set(remote.agents) == set(local.agents)  # its order is that of a set there
+        here, there = local.last(), remote.last()
+        assert data_equivalence(there[0], here[0])
+        assert there[1:] == here[1:]
+        action = None if here[2] or here[3] else uneven(turn, local)[agent]
+        local.step(action)
+        remote.step(action)
+    assert remote.agents == []
 
 
 def test_it_draws_what_the_server_draws(face: Face) -> None:
