@@ -50,9 +50,9 @@ class TestSelfPlay(EnvironmentContract):
     reset_options: ClassVar[dict[str, Any]] = {
         "opponent": None,
         "fen": "8/5P1k/8/8/3Pp3/8/1p4K1/8 b - d3 0 40",  # promotions and an en passant capture
-        "max_moves": 25,
+        "max_moves": 8,
     }
-    steps = 30
+    steps = 10
     ignore = frozenset({"metadata.truncated"})  # where OpenEnv's dialect says it
 
     def act(self, observation: dict[str, Any], rng: random.Random) -> ChessAction:

@@ -17,6 +17,7 @@ class TestPixels(EnvironmentContract):
     client = AtariEnv
     gymnasium_id = "openenv/Atari-v0"
     bad_actions = ({}, {"action_id": 6}, {"action_id": -1}, {"action_id": 1, "obs_type": "text"})
+    steps = 3  # as JSON a screen is large
 
     def act(self, observation: dict[str, Any], rng: random.Random) -> AtariAction:
         return AtariAction(action_id=rng.choice(observation["legal_actions"]))
