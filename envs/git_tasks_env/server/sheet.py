@@ -24,46 +24,12 @@ _COMMENTS = {
     "--": (".sql", ".lua", ".hs"),
     ";": (".ini", ".el", ".lisp"),
 }
-_WORDS = [
-    "amber",
-    "basin",
-    "cedar",
-    "delta",
-    "ember",
-    "fjord",
-    "grove",
-    "harbor",
-    "island",
-    "juniper",
-    "kelp",
-    "lagoon",
-    "meadow",
-    "nectar",
-    "orchard",
-    "pebble",
-    "quarry",
-    "ridge",
-    "saffron",
-    "timber",
-    "umbra",
-    "valley",
-    "willow",
-    "yarrow",
-    "zephyr",
-    "anchor",
-    "beacon",
-    "copper",
-    "dune",
-    "estuary",
-    "falcon",
-    "granite",
-    "heron",
-    "indigo",
-    "jasper",
-    "kestrel",
-    "lantern",
-    "marble",
-]
+_VOCABULARY = """
+amber basin cedar delta ember fjord grove harbor island juniper kelp lagoon meadow nectar orchard
+pebble quarry ridge saffron timber umbra valley willow yarrow zephyr anchor beacon copper dune
+estuary falcon granite heron indigo jasper kestrel lantern marble
+"""
+_WORDS = tuple(_VOCABULARY.split())
 
 
 @dataclass(frozen=True)

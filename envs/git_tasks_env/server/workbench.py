@@ -126,12 +126,6 @@ class Workbench:
         """``wanted``, or something like it that is no path, tag or branch yet."""
         return self._free_name((wanted, *(f"{wanted}-{number}" for number in range(2, 100))))
 
-    def free_path(self, wanted: str) -> str:
-        """A path that no file has, at the top or beside nothing else."""
-        path = PurePosixPath(wanted)
-        stem = self.free_name(path.parts[0])
-        return str(PurePosixPath(stem, *path.parts[1:]))
-
     def moved_path(self, sheet: int) -> str:
         """Another path for a sheet, in its own directory."""
         old = PurePosixPath(self.sheets[sheet].path)
@@ -170,12 +164,6 @@ class Workbench:
                 self._places.remove(place)
                 return place
         raise AssertionError(f"the files have no slots left ({sheet=}, {besides=})")
-
-    def roomy_sheet(self, slots: int = MIN_SLOTS, besides: Sequence[int] = ()) -> int:
-        """A file with so many slots left."""
-        free = [place[0] for place in self._places]
-        fitting = [n for n in range(len(self.sheets)) if free.count(n) >= slots and n not in besides]
-        return self.rng.choice(fitting)
 
     def line(self, place: Place) -> str:
         """A new line for a slot."""
