@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+import time
 import uuid
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +21,7 @@ from openenv_gym.server.environment import Environment
 VERSION = "0.1.0"
 # Of a step's deadline, what is left is for killing, and for the reply.
 _SHARE_OF_DEADLINE = 0.8
+_LEAST_SECONDS = 0.1
 
 
 class CodingEnvironment(Environment[CodeAction, CodeObservation, CodeState]):
@@ -100,10 +102,13 @@ class CodingEnvironment(Environment[CodeAction, CodeObservation, CodeState]):
         """
         if not self._is_reset:
             raise NotResetError("call reset() before step()")
+        started = time.monotonic()
         bench = self._bench or self._take_bench()
         limits = self._shared.settings.limits
         score = self._shared.judge.score(action.code) if self._shared.settings.score else None
         self._state.step_count += 1
+        if timeout_s is not None:
+            timeout_s = max(_LEAST_SECONDS, timeout_s - (time.monotonic() - started))
         patience = self._patience(limits, timeout_s)
         outcome = bench.run(self._state.step_count, action.code, patience)
         self._state.last_exit_code = outcome.exit_code

@@ -176,7 +176,9 @@ class Interpreter:
         return Outcome(_STOPPED if stopped_by else exit_code, out, err, stopped_by, alive=False)
 
     def _has_ended(self) -> bool:
-        return bool(select.select([self._process], [], [], 0)[0])
+        poller = select.poll()
+        poller.register(self._process, select.POLLIN)
+        return bool(poller.poll(0))
 
     def _end(self) -> tuple[int, str | None]:
         """Kill it if it lives; its exit code, and the sandbox's limit that it broke."""

@@ -12,8 +12,9 @@ from coding_env.server.workbench import Workbench
 
 _VIOLATION, _CONCISE, _SYNTAX = -1.0, 0.1, -0.2
 _CONCISE_CHARACTERS = 100
-# Parsing code of the greatest length that is allowed takes about as long.
-_PATIENCE = Patience(2.0, grace_seconds=0.0, output_bytes=0)
+# All sessions share the judge, and parsing takes seconds for a megabyte.
+_LONGEST_PARSED = 1 << 15
+_PATIENCE = Patience(10.0, grace_seconds=0.0, output_bytes=0)
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Score:
 class Judge:
     """Scores code for all sessions of a server, in a sandboxed process in which no code is ever run.
 
-    No session can reach it, so none can talk it into a better reward. Thread-safe.
+    No session can reach it, so none can talk it into a better reward. Code too long to be parsed in a moment
+    is searched as text. Thread-safe.
 
     Args:
         settings: The server's.
@@ -77,6 +79,8 @@ class Judge:
         return self._bench
 
     def _verdict(self, code: str) -> int:
+        if len(code) > _LONGEST_PARSED:
+            return judge_text(code) & ~UNPARSABLE
         with self._lock:
             self._number = (self._number + 1) & 0xFFFFFFFF
             outcome = self._opened().run(self._number, code, _PATIENCE)

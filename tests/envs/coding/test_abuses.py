@@ -8,13 +8,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from coding_env import CodeAction, CodeObservation
 from coding_env.server.coding_environment import CodingEnvironment
 from coding_env.server.shared_state import SharedState
+from openenv_gym.testing import process_tree
 from tests.envs.coding.abuses import ABUSES, Abuse
 from tests.envs.coding.conftest import Session
 from tests.sandbox import sandbox_scene
@@ -126,6 +126,7 @@ def test_no_attack_gets_out(opened: Callable[..., Session]) -> None:
             assert int(session.output("results = json.loads(printed.getvalue()); len(results)")) > 60
             breaches = session.output(
                 "del results['find_an_open_descriptor']\n"  # its own interpreter's channel
+                "del results['signal_everybody']\n"  # in its own sandbox; the damage would tell otherwise
                 "[item for item in results.items() if not item[1].startswith('refused')]"
             )
             assert breaches == "[]\n"
@@ -140,8 +141,8 @@ def test_sessions_cannot_reach_each_other(opened: Callable[..., Session]) -> Non
     sandbox = victim.environment._bench._sandbox
     folder = victim.output("import os; print(os.path.realpath('.'))").strip()
     home = sandbox.path_inside("/tmp")
-    pids = [int(pid) for pid in _pids_of(sandbox.uid)]
-    assert pids or sandbox.uid == 0
+    pids = sorted(process_tree.descendants(sandbox._helper._process.pid))
+    assert pids
     found = attacker.output(
         "import os, signal\n"
         "def seen(path):\n"
@@ -183,8 +184,8 @@ program = [sys.executable or '/usr/bin/python3', '-c', 'import time; time.sleep(
 subprocess.Popen(program)
 try:
     subprocess.Popen(program, start_new_session=True)
-except subprocess.SubprocessError:
-    pass
+except OSError:
+    pass  # refused, where that is how it stays in reach
 if os.fork() == 0:
     try:
         os.setsid()
@@ -226,10 +227,3 @@ def test_a_flood_before_any_request_is_not_taken_for_a_reply(opened: Callable[..
     observation = session.run("print('never a lie about another step')")
     assert observation.metadata["state_lost"] or observation.stdout.startswith("never")
     assert session.output("print('alive')") == "alive\n"
-
-
-def _pids_of(uid: int) -> Iterator[str]:
-    for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if path.stat().st_uid == uid:
-                yield path.name

@@ -273,6 +273,8 @@ def test_a_seed_fixes_what_is_drawn(opened: Open) -> None:
         ("opener = 1", 0.1, None),
         ("import os\nx = = 1", -1.1, "import os"),
         ("f(" * 3000, -0.2, None),
+        ("x = 1\n" * 10_000, 0.0, None),
+        ("x = 1\n" * 10_000 + "'import os'", -1.0, "import os"),
         ("__import__('json')\n# " + "a" * 100, -1.0, "__import__"),
     ],
     ids=lambda value: str(value)[:20],
