@@ -9,6 +9,8 @@ from typing import Any
 
 from textarena_env.server.library import game_class, register, textarena
 
+_BROKEN = ("CharacterConclave-",)
+
 
 class UnplayableGameError(ValueError):
     """A game that is unknown, or that this server cannot play; the message says why."""
@@ -26,6 +28,8 @@ def find_game(env_id: str) -> None:
         raise UnplayableGameError(
             f"TextArena has no game {env_id!r}: {hint} ({len(register())} ids are known)"
         )
+    if env_id.startswith(_BROKEN):
+        raise UnplayableGameError(f"{env_id} of TextArena {textarena().__version__} fails at every message")
     try:
         game_class(env_id)
     except SyntaxError as error:

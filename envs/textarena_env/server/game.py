@@ -7,6 +7,8 @@ import functools
 import logging
 import sys
 import threading
+from contextlib import nullcontext
+from numbers import Real
 from typing import Any
 
 from pydantic_core import to_jsonable_python
@@ -20,7 +22,8 @@ from textarena_env.server.transcript import convert_messages
 logger = logging.getLogger(__name__)
 
 _MOST_PLAYERS = 15
-_one_at_a_time = threading.Lock()  # Sokoban builds its rooms in global variables
+_PENALTY = -1.0
+_sokobans = threading.Lock()  # they build their rooms in global variables
 _ONGOING, _WIN, _LOSS, _DRAW, _INVALID = "ongoing", "win", "loss", "draw", "invalid"
 
 
@@ -97,6 +100,8 @@ class Game:
         try:
             with self._random.in_use():
                 _, shown = self._env.get_observation()
+        except ValueError as error:
+            raise UnplayableGameError(f"{self.env_id} cannot be shown: {error}") from error
         finally:
             self.state.current_player_id = current
         messages = convert_messages(shown)
@@ -121,13 +126,11 @@ class Game:
         with self._random.in_use():
             try:
                 self._env.step(message)
-            except Exception as error:
-                # A message that breaks the game's own reading of it. The player must not be able to end the
-                # episode so, without a result.
+            except Exception:
+                # A message that breaks the game's own reading of it, such as a number of 5,000 digits. The
+                # player must not be able to end the episode without a result: say what the game refuses.
                 logger.warning("%s could not read a message", self.env_id, exc_info=True)
-                if self.state.set_invalid_move(reason=f"The message could not be read ({error})."):
-                    raise
-                self.state.step()
+                self._env.step("")
         return self.state.error_count == 0 and not self._lost_by_invalid_move(player)
 
     def outcome(self, player: int) -> str:
@@ -148,7 +151,12 @@ class Game:
     @property
     def rewards(self) -> dict[int, float]:
         """What each player got; empty before the end."""
-        return {player: float(reward) for player, reward in (self.state.rewards or {}).items()}
+        rewards = self.state.rewards or {}
+        # Some games give the reason where the reward belongs, when they refuse a move.
+        return {
+            player: float(reward) if isinstance(reward, Real) else _PENALTY
+            for player, reward in rewards.items()
+        }
 
     def reason(self, player: int) -> str:
         """Why the game ended, in its own words."""
@@ -209,7 +217,8 @@ class _RefusedError(UnplayableGameError):
 
 
 def _start(env_id: str, num_players: int, seed: int, options: dict[str, Any], generators: Generators) -> Any:
-    with generators.in_use(), _one_at_a_time:
+    turn = _sokobans if env_id.startswith("Sokoban-") else nullcontext()
+    with generators.in_use(), turn:
         try:
             env = make_game(env_id, options)
             env.reset(num_players=num_players, seed=seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import logging
 import random
 import sys
 import threading
@@ -16,6 +17,8 @@ import numpy as np
 
 from textarena_env.server.nltk_stand_in import make_modules
 from textarena_env.server.scoped_random import NUMPY, PYTHON_RANDOM
+
+logger = logging.getLogger(__name__)
 
 _lock = threading.RLock()
 _stand_ins = make_modules()
@@ -87,6 +90,7 @@ def _adopting() -> Iterator[None]:
 
 
 def _adopt(module: ModuleType) -> None:
+    vars(module)["print"] = _log  # some games print on the server's standard output
     for name, value in list(vars(module).items()):
         if value is random:
             setattr(module, name, PYTHON_RANDOM)
@@ -99,6 +103,10 @@ def _adopt(module: ModuleType) -> None:
             EnglishDictionary=_share(module.EnglishDictionary),
             _parse_condition=functools.cache(module._parse_condition),  # of 13, asked 390,000 times
         )
+
+
+def _log(*values: object, **_options: Any) -> None:
+    logger.debug(" ".join(map(str, values)))
 
 
 def _share(dictionary_class: Any) -> Any:

@@ -11,7 +11,7 @@ from textarena_env.models import TextArenaMessage
 _GAME = -1
 
 
-def convert_messages(shown: str | Iterable[tuple[int, str, Any]]) -> list[TextArenaMessage]:
+def convert_messages(shown: str | Iterable[tuple[int, Any, Any]]) -> list[TextArenaMessage]:
     """Convert what a game shows.
 
     Args:
@@ -22,6 +22,10 @@ def convert_messages(shown: str | Iterable[tuple[int, str, Any]]) -> list[TextAr
     if isinstance(shown, str):
         return [TextArenaMessage(sender_id=_GAME, content=shown, category="MESSAGE")] if shown else []
     return [
-        TextArenaMessage(sender_id=sender, content="".join(text for _, text, _ in parts), category=kind.name)
+        TextArenaMessage(
+            sender_id=sender,
+            content="".join(str(text) for _, text, _ in parts),
+            category=getattr(kind, "name", str(kind)),
+        )
         for (sender, kind), parts in groupby(shown, key=lambda part: (part[0], part[2]))
     ]
