@@ -128,11 +128,13 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
         """Start an episode, on a fresh session if the last one was lost.
 
         Args:
-            seed: Sent to the environment; drawn from `np_random` when ``None``.
+            seed: Sent to the environment; drawn from `np_random` when ``None``, unless the environment goes
+                on with a generator of its own, as Gymnasium's do.
             options: The environment's own reset options, for example ``{"task_id": "bug_fix"}``.
 
         Returns:
-            The observation, and ``info`` with ``metadata`` (JSON text), ``reward_given`` and ``fault``.
+            The observation, and ``info`` with ``metadata`` (JSON text), ``reward_given`` and ``fault``; where
+            the environment is Gymnasium's own, its info's entries stand beside these.
 
         Raises:
             NoHealthyServerError: No server opened a session within ``reset_timeout``.
