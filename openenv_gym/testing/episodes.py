@@ -212,5 +212,8 @@ def _fields(result: StepResult[Any]) -> dict[str, Any]:
     observed = result.observation
     fields = observed.model_dump() if isinstance(observed, BaseModel) else dict(observed)
     told = {"reward": result.reward, "done": result.done, "truncated": result.truncated}
-    dumped: dict[str, Any] = plain({**fields, **told, "metadata": result.metadata or {}})
+    metadata = dict(result.metadata or {})
+    if result.truncated:
+        metadata.pop("truncated", None)  # where OpenEnv's dialect says it
+    dumped: dict[str, Any] = plain({**fields, **told, "metadata": metadata})
     return dumped

@@ -53,7 +53,6 @@ class TestSelfPlay(EnvironmentContract):
         "max_moves": 8,
     }
     steps = 10
-    ignore = frozenset({"metadata.truncated"})  # where OpenEnv's dialect says it
 
     def act(self, observation: dict[str, Any], rng: random.Random) -> ChessAction:
         return ChessAction(move=rng.choice(observation["legal_moves"]))

@@ -35,7 +35,6 @@ class TestMemory(EnvironmentContract):
     client = AtariEnv
     reset_options: ClassVar[dict[str, Any]] = {"game_name": "space_invaders", "max_frames": 150}
     bad_actions = ({"action_id": 18},)
-    ignore = frozenset({"metadata.truncated"})  # where OpenEnv's dialect says it
     steps = 40
 
     def act(self, observation: dict[str, Any], rng: random.Random) -> AtariAction:
