@@ -48,7 +48,7 @@ class CodingSettings:
         packages: Folders that the code can import from, read-only, besides the standard library.
         python: The interpreter that runs the code; None for the server's own, outside its virtual
             environment, or the system's where sandboxed users cannot reach that.
-        spares: Interpreters kept ready for the next resets.
+        spares: Interpreters kept ready for the next resets, at most: as many as resets have come at once.
         score: Whether steps are rewarded as OpenEnv's coding environment does.
         sandbox: Which mechanism confines the code; "auto" takes the strongest that works here.
         limits: Bounds on each session.
@@ -57,7 +57,7 @@ class CodingSettings:
     executor: ExecutorName = "python"
     packages: tuple[Path, ...] = ()
     python: str | None = None
-    spares: int = 4
+    spares: int = 16
     score: bool = True
     sandbox: Mechanism = "auto"
     limits: CodingLimits = field(default_factory=CodingLimits)

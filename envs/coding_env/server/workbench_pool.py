@@ -16,19 +16,21 @@ from openenv_gym.errors import ClosedError, OpenEnvGymError
 logger = logging.getLogger(__name__)
 
 _MAX_USED = 16
+_FIRST_SPARES = 2
 
 
 class WorkbenchPool:
     """Keeps workbenches ready for the executors that are in use. Thread-safe.
 
     Args:
-        settings: How many, and everything about them.
+        settings: How many at most, and everything about them.
     """
 
     def __init__(self, settings: CodingSettings) -> None:
         self._settings = settings
         self._changed = threading.Condition()
         self._ready: dict[ExecutorName, deque[Workbench]] = {}
+        self._wanted = min(_FIRST_SPARES, settings.spares)
         self._used: deque[Workbench] = deque()
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -56,6 +58,8 @@ class WorkbenchPool:
                 raise ClosedError("the Coding environment's server is shutting down")
             ready = self._ready.get(executor)
             bench = ready.popleft() if ready else None
+            if ready is not None and bench is None:  # more sessions begin at once than so far
+                self._wanted = min(2 * self._wanted, self._settings.spares)
         if bench is not None and not bench.alive:  # killed while it waited, by whoever ran out of memory
             self.discard(bench)
             bench = None
@@ -106,7 +110,7 @@ class WorkbenchPool:
 
     def _missing(self) -> ExecutorName | None:
         for executor, ready in self._ready.items():
-            if len(ready) < self._settings.spares:
+            if len(ready) < self._wanted:
                 return executor
         return None
 
