@@ -19,8 +19,9 @@ __all__ = ["servers"]
 _SAMPLE = 12
 _STEPS = 6
 
-# Those of browsers have a sweep of their own.
-IDS = sorted(name for name in gymnasium.registry if not name.startswith(("miniwob/", "browsergym/", "zoo/")))
+# Browsers have a sweep of their own, and what is remote already is not served again.
+ELSEWHERE = ("miniwob/", "browsergym/", "openenv/", "zoo/")
+IDS = sorted(name for name in gymnasium.registry if not name.startswith(ELSEWHERE))
 if os.environ.get("OPENENV_GYM_SWEEP") != "all":
     IDS = sorted(random.Random(5).sample(IDS, _SAMPLE))
 
