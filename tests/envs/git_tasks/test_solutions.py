@@ -29,7 +29,7 @@ def test_the_solution_scores_one_and_nothing_scores_zero(
 def test_this_repository_s_own_history() -> None:
     source = TaskSource(GitSettings(imports=(str(ROOT),), prepared=1))
     env = GitTasksEnvironment(source)
-    for seed, kind in enumerate(KINDS):
+    for seed, kind in enumerate(KINDS[::3]):  # its checkouts are large; the sweep has all kinds
         check(env, seed, kind, None, None)
     env.close()
     source.close()
