@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import random
 import threading
 import warnings
@@ -22,6 +23,8 @@ with warnings.catch_warnings():
     import reasoning_gym
     from reasoning_gym.factory import DATASETS
 
+logger = logging.getLogger(__name__)
+
 _SPLITS = {"train": 1, "test": 2}  # and the seed of each one's dataset
 _TASKS = 500  # as many as reasoning-gym's own datasets hold by default
 _MOST_LISTED = 100
@@ -40,7 +43,7 @@ class ReasoningGymObservation(Observation):
 
     question: str = Field(description="What is asked, and in which form the answer is wanted")
     task: str = Field(description="The dataset that the question comes from")
-    correct_answer: str = Field(default="", description="After the answer: one that gets the full reward")
+    correct_answer: str = Field(default="", description="After the answer: the dataset's own, if it has one")
 
 
 class ReasoningGymEnvironment(Environment[ReasoningGymAction, ReasoningGymObservation, State]):
@@ -98,14 +101,21 @@ class ReasoningGymEnvironment(Environment[ReasoningGymAction, ReasoningGymObserv
     def step(  # type: ignore[override]
         self, action: ReasoningGymAction, timeout_s: float | None = None
     ) -> ReasoningGymObservation:
-        """Score an answer, which ends the episode."""
+        """Score an answer, which ends the episode; one that cannot be read at all scores 0."""
         self._state.step_count += 1
+        metadata = {}
+        try:
+            reward = float(self._dataset.score_answer(action.answer, self._entry))
+        except Exception as error:  # how some datasets take an answer that is not of the wanted form
+            logger.warning("%s could not read an answer", self._task, exc_info=True)
+            reward, metadata = 0.0, {"unreadable": f"{type(error).__name__}: {error}"}
         return ReasoningGymObservation(
             question=self._entry["question"],
             task=self._task,
-            correct_answer=str(self._entry["answer"]),
-            reward=float(self._dataset.score_answer(action.answer, self._entry)),
+            correct_answer=str(self._entry["answer"] or ""),
+            reward=reward,
             done=True,
+            metadata=metadata,
         )
 
     @property

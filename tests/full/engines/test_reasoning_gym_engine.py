@@ -128,6 +128,14 @@ def test_no_answer_is_run_as_code(task: str, tmp_path: Path) -> None:
     assert not proof.exists()
 
 
+def test_an_answer_that_cannot_be_read_scores_nothing() -> None:
+    made = environment("prime_factorization")
+    made.reset(seed=3)
+    told = made.step(ReasoningGymAction(answer="x"))
+    assert (told.reward, told.done) == (0.0, True)
+    assert "invalid literal" in told.metadata["unreadable"]
+
+
 @pytest.mark.parametrize("kind", POWERS)
 def test_no_power_takes_for_ever(kind: str) -> None:
     made = environment("puzzle24")
