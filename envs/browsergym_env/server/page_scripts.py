@@ -23,7 +23,7 @@ REPORT_ACTIVATION = f"""(() => {{
   document.addEventListener("visibilitychange", reportVisible, {{ capture: true }});
 }})();"""
 
-_AWAIT_SETTLED = 'limit => window[Symbol.for("openenv-gym.settled")]?.(limit)'
+_AWAIT_SETTLED = 'times => window[Symbol.for("openenv-gym.settled")]?.(times)'
 
 # Chromium has one clipboard for all contexts. An empty text replaces what was copied.
 _EMPTY_CLIPBOARD = """() => {
@@ -33,27 +33,28 @@ _EMPTY_CLIPBOARD = """() => {
 }"""
 
 
-def wait_settled(context: BrowserContext, limit: float) -> None:
-    """Wait until no page has anything scheduled within a time, or until that has passed.
+def wait_settled(context: BrowserContext, horizon: float, limit: float) -> None:
+    """Wait until no page moves, or has anything scheduled, or until some time has passed.
 
     Args:
         context: Whose pages carry `PAGE_WATCH`.
-        limit: Seconds.
+        horizon: What they have scheduled counts if it is within so many seconds from now.
+        limit: Longest to wait, in seconds.
     """
     deadline = time.monotonic() + limit
     for page in context.pages:
-        while not _is_settled(page, deadline):
+        while not _is_settled(page, horizon, deadline):
             page.wait_for_timeout(10)
 
 
-def _is_settled(page: Page, deadline: float) -> bool:
+def _is_settled(page: Page, horizon: float, deadline: float) -> bool:
     """Wait for one page; false when it went elsewhere meanwhile."""
     try:
         for frame in page.frames:
             left = deadline - time.monotonic()
             if left <= 0:
                 return True
-            frame.evaluate(_AWAIT_SETTLED, 1000 * left)
+            frame.evaluate(_AWAIT_SETTLED, [1000 * horizon, 1000 * left])
     except Error:
         return page.is_closed() or time.monotonic() >= deadline
     return True

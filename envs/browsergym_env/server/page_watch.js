@@ -62,11 +62,12 @@
   const pause = (ms) => new Promise((resolve) => native.setTimeout(resolve, ms));
   const drawn = () => new Promise((resolve) => native.requestAnimationFrame(() => native.setTimeout(resolve, 0)));
 
-  // Resolves when nothing is scheduled within `limit` ms of the call, or when they have passed.
-  const settled = async (limit) => {
-    const end = performance.now() + limit;
+  // Resolves when nothing is animated, and nothing scheduled within `horizon` ms of the call, or after `limit` ms.
+  const settled = async ([horizon, limit]) => {
+    const start = performance.now();
+    const end = start + limit;
     for (let quiet = 0; quiet < 2 && performance.now() < end; ) {
-      if (isBusy(end)) {
+      if (isBusy(start + horizon)) {
         quiet = 0;
         await pause(5);
       } else {

@@ -15,9 +15,9 @@ Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 def take_screenshot(page: Page, shape: tuple[int, int, int]) -> Pixels:
     """Take a picture of what a window of the page's size would show.
 
-    The pixels are those of BrowserGym's own `extract_screenshot`, which enlarges the page by emulating
-    another device and back again. That moves what is under the mouse pointer for a moment, and leaves the
-    page's root wider than its window. Here the picture alone is enlarged.
+    It is that of BrowserGym's own `extract_screenshot` (lines may be smoothed otherwise), which enlarges the
+    page by emulating another device and back again. That moves what is under the mouse pointer for a moment,
+    and leaves the page's root wider than its window. Here the picture alone is enlarged.
 
     Args:
         page: A page with a viewport.

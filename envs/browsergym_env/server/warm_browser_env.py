@@ -41,6 +41,7 @@ from browsergym_env.server.settings import BrowserGymSettings
 logger = logging.getLogger(__name__)
 
 OBSERVATION_DELAY = 0.5  # seconds between an action and its observation, as BrowserGym has it
+_OPENING_LIMIT = 2.0  # seconds for a page to draw itself
 _RETRY_DELAY = 0.05
 # Frames come and go while they are looked at.
 _PASSING = (
@@ -107,6 +108,8 @@ class WarmBrowserEnv(BrowserEnv):  # type: ignore[misc]  # BrowserGym is not typ
         self.goal_object = _as_messages(goal)
         self.chat.open(self.goal_object)
         self._wait_dom_loaded()
+        if self._can_settle:  # some draw themselves in an animation
+            wait_settled(self.context, OBSERVATION_DELAY, _OPENING_LIMIT)
         self._active_page_check()
         self.start_time = time.time()
         self.last_action = self.last_action_error = ""
@@ -139,7 +142,7 @@ class WarmBrowserEnv(BrowserEnv):  # type: ignore[misc]  # BrowserGym is not typ
         except Exception as error:  # noqa: BLE001 - whatever it is, the agent is told
             self.last_action_error = describe_failure(error)
         if self._can_settle:
-            wait_settled(self.context, OBSERVATION_DELAY)
+            wait_settled(self.context, OBSERVATION_DELAY, OBSERVATION_DELAY)
         else:
             time.sleep(OBSERVATION_DELAY)
         return cast("tuple[dict[str, Any], float, bool, bool, dict[str, Any]]", self.post_step(info))

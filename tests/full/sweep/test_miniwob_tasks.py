@@ -32,6 +32,9 @@ TASKS = sorted(task.subdomain for task in ALL_MINIWOB_TASKS)
 if os.environ.get("OPENENV_GYM_SWEEP") != "all":
     TASKS = sorted(random.Random(4).sample(TASKS, _SAMPLE))
 
+# BrowserGym's first look is at an animation that has just begun; its second is at what ours shows first.
+ANIMATED = {"click-pie"}
+
 Seen = dict[str, Any]
 
 
@@ -72,7 +75,9 @@ def test_a_task_is_browsergyms(task: str, ours: BrowserGymEnvironment, theirs: B
     expected, _ = theirs.reset(seed=5)
     seen = ours.reset(seed=5, task_name=task)
     first = seen.model_dump()
-    assert np.array_equal(seen.screenshot, expected["screenshot"])
+    if task in ANIMATED:
+        seen, (expected, *_) = ours.step(BrowserGymAction(action_str="noop(0)")), theirs.step("noop(2000)")
+    assert differing_share(seen.screenshot, expected["screenshot"]) < 0.005
     told = seen.metadata["browsergym_obs"]
     assert told["extra_element_properties"] == expected["extra_element_properties"]
     assert_same(seen, expected)
@@ -88,6 +93,11 @@ def test_a_task_is_browsergyms(task: str, ours: BrowserGymEnvironment, theirs: B
     again = ours.reset(seed=5, task_name=task).model_dump()
     assert np.array_equal(again.pop("screenshot"), first.pop("screenshot"))
     assert again == first
+
+
+def differing_share(one: Any, other: Any) -> float:
+    """How many pixels differ visibly: lines are smoothed in two ways."""
+    return float((np.abs(one.astype(int) - other).max(axis=-1) > 8).mean())
 
 
 def choose(seen: BrowserGymObservation, rng: random.Random) -> str:
