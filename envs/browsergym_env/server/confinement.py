@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openenv_gym.errors import SandboxError
-from openenv_gym.sandbox import available
 from openenv_gym.sandbox.identity import Identity
 from openenv_gym.sandbox.system_paths import PROGRAMS, settings
 
@@ -23,6 +22,8 @@ logger = logging.getLogger(__name__)
 _FONTS = ("/etc/fonts", "/var/cache/fontconfig")
 _PROFILE_BYTES = 1 << 30
 _PROBE_TIMEOUT = 20.0
+# Chromium's sandbox is made of these.
+_NAMESPACES = ("unshare", "--user", "--map-root-user", "--pid", "--net", "--fork", "true")
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,12 @@ def confine(identity: Identity, executable: Path, home: Path, *, headless: bool)
         SandboxError: This process is root's, and cannot become another user.
     """
     as_user = _as_user(identity)
-    if headless and "bubblewrap" in available():
-        command = (*_bubblewrap(identity, executable), *as_user)
-        return Confinement(command, "/tmp", _can_unshare(command), "bubblewrap")
-    return Confinement(as_user, str(home), _can_unshare(as_user), "user" if identity.own else "none")
+    if headless and (bwrap := shutil.which("bwrap")) is not None:
+        command = (*_bubblewrap(bwrap, identity, executable), *as_user)
+        has_sandbox = _works(command, *_NAMESPACES)
+        if has_sandbox or _works(command, "true"):
+            return Confinement(command, "/tmp", has_sandbox, "bubblewrap")
+    return Confinement(as_user, str(home), _works(as_user, *_NAMESPACES), "user" if identity.own else "none")
 
 
 def _as_user(identity: Identity) -> tuple[str, ...]:
@@ -76,9 +79,7 @@ def _as_user(identity: Identity) -> tuple[str, ...]:
     )
 
 
-def _bubblewrap(identity: Identity, executable: Path) -> tuple[str, ...]:
-    bwrap = shutil.which("bwrap")
-    assert bwrap is not None, "it was found to work"
+def _bubblewrap(bwrap: str, identity: Identity, executable: Path) -> tuple[str, ...]:
     arguments = [bwrap, "--die-with-parent"]
     arguments += [
         "--unshare-pid",
@@ -108,16 +109,14 @@ def _bubblewrap(identity: Identity, executable: Path) -> tuple[str, ...]:
     return (*arguments, "--chdir", "/tmp", "--")
 
 
-def _can_unshare(command: tuple[str, ...]) -> bool:
-    """Whether a program run this way can make the namespaces that Chromium's sandbox is made of."""
-    probe = [*command, "unshare", "--user", "--map-root-user", "--pid", "--net", "--fork", "true"]
+def _works(command: tuple[str, ...], *program: str) -> bool:
+    """Whether a program ends well when it is run this way."""
     try:
-        done = subprocess.run(probe, capture_output=True, check=False, timeout=_PROBE_TIMEOUT)
+        done = subprocess.run([*command, *program], capture_output=True, check=False, timeout=_PROBE_TIMEOUT)
     except (OSError, subprocess.TimeoutExpired) as error:
-        logger.warning("Chromium runs without its own sandbox: %s", error)
+        logger.warning("a browser cannot be confined as it should be: %s", error)
         return False
     if done.returncode != 0:
-        logger.warning(
-            "Chromium runs without its own sandbox: %s", done.stderr.decode(errors="replace").strip()
-        )
+        told = done.stderr.decode(errors="replace").strip()
+        logger.warning("a browser cannot be confined as it should be: %s: %s", program[0], told)
     return done.returncode == 0
