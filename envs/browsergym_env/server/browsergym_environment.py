@@ -57,7 +57,7 @@ class BrowserGymEnvironment(Environment[BrowserGymAction, BrowserGymObservation,
         """Start an episode, with no cookies, storage or pages of the last.
 
         Args:
-            seed: Equal seeds give equal episodes where BrowserGym's task does: all of MiniWoB's.
+            seed: Equal seeds give equal episodes where BrowserGym's task does, as MiniWoB's do.
             episode_id: The episode's id.
             task_name: A task of the server's benchmark; ``None`` for the server's own default.
 
