@@ -235,8 +235,11 @@ def test_long_output_is_cut_in_the_middle_and_says_so(session: Session) -> None:
 
 
 def test_what_threads_print_later_comes_with_the_next_step(session: Session) -> None:
-    session.run("import threading\nt = threading.Timer(0.05, print, ['late'])\nt.start()")
-    assert session.output("t.join()") == "late\n"
+    session.run(
+        "import threading\nnext_step = threading.Event()\n"
+        "t = threading.Thread(target=lambda: print('late', bool(next_step.wait(30))))\nt.start()"
+    )
+    assert session.output("next_step.set()\nt.join()") == "late True\n"
 
 
 def test_a_seed_fixes_what_is_drawn(opened: Open) -> None:

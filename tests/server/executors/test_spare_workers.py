@@ -60,7 +60,7 @@ async def test_a_spare_that_died_is_not_given_out(workers: SpareWorkers, childre
     await until(lambda: workers.ready == 1)
     (spare,) = children()
     os.kill(spare, signal.SIGKILL)
-    await until(lambda: _is_zombie(spare))
+    await until(lambda: _has_ended(spare))
     executor = make_executor(BATTERY, Runaways(), workers)
     await executor.open()
     assert await _pid(executor) != spare
@@ -101,6 +101,11 @@ def _children() -> set[int]:
     """Processes of this one that run; those that ended and are not reaped yet are zombies."""
     files = Path("/proc/self/task").glob("*/children")
     return {int(pid) for file in files for pid in file.read_text().split() if not _is_zombie(int(pid))}
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a child has ended with all of its threads; its zombie may be there before."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _is_zombie(pid: int) -> bool:
