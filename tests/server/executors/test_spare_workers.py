@@ -98,18 +98,21 @@ async def _pid(executor: Executor) -> int:
 
 
 def _children() -> set[int]:
-    """Processes of this one that run; those that ended and are not reaped yet are zombies."""
+    """Worker processes of this one that run; other tests' servers and sandboxes are children too."""
     files = Path("/proc/self/task").glob("*/children")
-    return {int(pid) for file in files for pid in file.read_text().split() if not _is_zombie(int(pid))}
+    pids = {int(pid) for file in files for pid in file.read_text().split()}
+    return {pid for pid in pids if _is_worker(pid)}
+
+
+def _is_worker(pid: int) -> bool:
+    try:
+        return (
+            b"openenv_gym.server.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        )  # a zombie's is empty
+    except FileNotFoundError:
+        return False
 
 
 def _has_ended(pid: int) -> bool:
     """Whether a child has ended with all of its threads; its zombie may be there before."""
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
