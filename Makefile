@@ -8,7 +8,7 @@ PROJECTS := -e .[server,cli,mcp] $(addprefix -e ,$(filter-out $(HEAVY_ENVS),$(EN
 ALL_PROJECTS := -e .[server,cli,engines,coding-smolagents] $(addprefix -e ,$(ENVS))
 SOURCES := pyproject.toml tools/setup.sh $(wildcard envs/*/pyproject.toml requirements/*.txt)
 
-.PHONY: help demo test test-all sweep check format lock bench bench-long bench-rest bench-plot clean
+.PHONY: help demo test test-all sweep check format lock bench bench-long bench-rest bench-full bench-plot clean
 
 help:
 	@echo "make demo [REPO=path-or-url]   agents work in a real git repository, eight at a time"
@@ -18,6 +18,7 @@ help:
 	@echo "make check                     lint and types"
 	@echo "make bench                     the measurements behind the README's numbers, in short"
 	@echo "make bench-long                the same at the sizes of the README's tables"
+	@echo "make bench-full                those that need browsers and simulators"
 	@echo "make bench-plot                the README's plot, measured anew"
 
 demo: .venv/.ready
@@ -67,6 +68,11 @@ bench-rest: .venv/.ready .venv-interop/.ready
 	.venv/bin/python benchmarks/engines.py
 	.venv/bin/python benchmarks/import_cost.py
 	.venv/bin/python benchmarks/git_reset.py
+	.venv/bin/python benchmarks/coding.py
+
+bench-full: .venv-full/.ready
+	.venv-full/bin/python benchmarks/atari.py
+	.venv-full/bin/python benchmarks/browsergym_reset.py
 
 bench-plot: .venv/.plots .venv-interop/.ready
 	.venv-interop/bin/python benchmarks/throughput.py --long --json benchmarks/throughput.json

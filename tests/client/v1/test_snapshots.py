@@ -143,7 +143,7 @@ async def test_a_session_that_is_not_there_cannot_be_forked() -> None:
 @pytest.mark.parametrize("env", [InlineGambler, Gambler, ProcessGambler])
 async def test_clients_go_back_and_fork(live_server: Serve, env: type) -> None:
     server = live_server(create_app(env, Say, Heard, max_concurrent_envs=3))
-    async with GenericEnvClient(server.base_url) as client:
+    async with GenericEnvClient(server.base_url, connect_timeout_s=2.0) as client:
         with pytest.raises(NotResetError):
             await client.snapshot()
         await client.reset(seed=4)
