@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+import smolagents
 from smolagents import LocalPythonExecutor
 
 from coding_env import CodeAction, CodeObservation
 from coding_env.server.coding_environment import CodingEnvironment
 from coding_env.server.settings import CodingLimits, CodingSettings
 from coding_env.server.shared_state import SharedState
+from tests.mechanisms import mechanisms_that_show
 
 
 @contextmanager
@@ -24,7 +27,10 @@ def session(**settings: Any) -> Iterator[CodingEnvironment]:
         yield environment
 
 
-@pytest.fixture(scope="module", params=["bubblewrap", "landlock"])
+MECHANISMS = mechanisms_that_show(Path(smolagents.__path__[0]))
+
+
+@pytest.fixture(scope="module", params=MECHANISMS)
 def environment(request: pytest.FixtureRequest) -> Iterator[CodingEnvironment]:
     with session(sandbox=request.param, limits=CodingLimits(step_seconds=10.0)) as opened:
         opened.reset(seed=3, executor="smolagents")
