@@ -79,7 +79,6 @@ class Kernel:
             self._stdin = self._process.stdin
             for pipe in (self._stdin, self._process.stdout):
                 os.set_blocking(pipe.fileno(), False)
-            self._send_bytes(self._session.key + b"\n", time.monotonic() + _ANSWER_PATIENCE)
         except BaseException:
             self._sandbox.close()
             raise
@@ -95,12 +94,13 @@ class Kernel:
         return self._sandbox.usable and self._process.poll() is None
 
     def wait_ready(self) -> None:
-        """Wait until it answers.
+        """Hand it the key that messages are signed with, and wait until it answers.
 
         Raises:
             SandboxError: It does not come up; the message has what it wrote last.
         """
         try:
+            self._send_bytes(self._session.key + b"\n", time.monotonic() + _ANSWER_PATIENCE)
             self._ask("kernel_info_request", {}, _START_TIMEOUT)
         except KernelGoneError as error:
             raise SandboxError(f"the IPython kernel did not start: {error}{self._last_words()}") from error

@@ -6,8 +6,9 @@ import atexit
 import logging
 import threading
 from collections import deque
+from subprocess import SubprocessError
 
-from openenv_gym.errors import SandboxError
+from openenv_gym.errors import OpenEnvGymError
 from repl_env.server.kernel import Kernel
 from repl_env.server.packages import compile_packages
 from repl_env.server.settings import REPLSettings
@@ -40,6 +41,7 @@ class KernelPool:
 
         Raises:
             SandboxError: None can be started here.
+            MissingExtraError: ipykernel is not installed.
         """
         with self._lock:
             kernel = self._ready.popleft() if self._ready else None
@@ -73,7 +75,8 @@ class KernelPool:
         try:
             while self._keep(_started(self._settings)):
                 continue
-        except (SandboxError, OSError):  # whoever takes the next kernel meets it too, and says so
+        except (OpenEnvGymError, OSError, SubprocessError):
+            # Whoever takes the next kernel meets it too, and says so.
             logger.exception("no kernel could be started ahead")
             with self._lock:
                 self._filling = None
