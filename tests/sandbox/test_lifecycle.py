@@ -20,6 +20,7 @@ from sandbox_scene import living, python_inside
 from openenv_gym.errors import ClosedError, SandboxError, UsageError
 from openenv_gym.sandbox import Limits, Mount, SandboxSpec, open_sandbox
 from openenv_gym.sandbox.identity import Identity
+from openenv_gym.testing import process_tree
 
 
 def until(condition, seconds: float = 20.0) -> bool:
@@ -375,3 +376,15 @@ def test_a_mount_source_that_programs_could_not_reach_is_told(base, mechanism) -
     hidden.chmod(0)
     with pytest.raises(SandboxError, match="cannot be read by the sandbox's user"):
         open_sandbox(SandboxSpec(mounts=(Mount(hidden, "/shown"),)), mechanism)
+
+
+def test_a_process_forked_ahead_that_a_long_lived_program_displaces_is_reaped(opened) -> None:
+    others = process_tree.descendants(os.getpid())
+    sandbox = opened()
+    # The helper forks a process ahead as soon as nothing is asked of it.
+    resting = process_tree.descendants(os.getpid()) - others
+    until(lambda: len(process_tree.descendants(os.getpid()) - others) > len(resting), 1.0)
+    with sandbox.popen(["cat"]) as program:
+        held = process_tree.descendants(os.getpid()) - others
+        assert held == process_tree.living(held)
+        program.kill()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
+import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -49,9 +51,14 @@ class Child:
             raise OSError(int(code), text)
 
     def forget(self) -> None:
-        """Give up a child that got no orders: it ends by itself, if it has not been killed."""
+        """End a child that got no orders, and reap it: as a zombie it would take the place of a program."""
         os.close(self._orders)
         os.close(self._report)
+        with contextlib.suppress(ChildProcessError):  # it was killed, and reaped with the others
+            # Its id stays its own until it is reaped. A signal, since a program of its user may have stopped it.
+            if os.waitpid(self.pid, os.WNOHANG)[0] == 0:
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
 
 
 def _become(stdio: Sequence[int], orders: int, report: int, before_exec: Callable[[], None]) -> None:
