@@ -55,7 +55,7 @@ class Child:
         os.close(self._orders)
         os.close(self._report)
         with contextlib.suppress(ChildProcessError):  # it was killed, and reaped with the others
-            # Its id stays its own until it is reaped. A signal, since a program of its user may have stopped it.
+            # Its id is its own until it is reaped. A program of its user may have stopped it: hence SIGKILL.
             if os.waitpid(self.pid, os.WNOHANG)[0] == 0:
                 os.kill(self.pid, signal.SIGKILL)
                 os.waitpid(self.pid, 0)
