@@ -4,8 +4,8 @@ PYTEST_ARGS ?=
 # The packages that need browsers, simulators or other heavy libraries have their tests in tests/full/envs.
 ENVS := $(wildcard envs/*_env)
 HEAVY_ENVS := $(patsubst tests/full/envs/%,envs/%_env,$(wildcard tests/full/envs/*))
-PROJECTS := -e .[server,cli,mcp] $(addprefix -e ,$(filter-out $(HEAVY_ENVS),$(ENVS)))
-ALL_PROJECTS := -e .[server,cli,engines,coding-smolagents] $(addprefix -e ,$(ENVS))
+PROJECTS := -e .[server,cli,docker,mcp] $(addprefix -e ,$(filter-out $(HEAVY_ENVS),$(ENVS)))
+ALL_PROJECTS := -e .[server,cli,docker,engines,coding-smolagents] $(addprefix -e ,$(ENVS))
 SOURCES := pyproject.toml tools/setup.sh $(wildcard envs/*/pyproject.toml requirements/*.txt)
 
 .PHONY: help demo test test-all sweep check format lock bench bench-long bench-rest bench-full bench-plot clean

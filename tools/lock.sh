@@ -19,8 +19,8 @@ for project in envs/*_env; do
     name=${project#envs/}
     [ -d "tests/full/envs/${name%_env}" ] || quick+=("$project/pyproject.toml")
 done
-sources=(pyproject.toml "${quick[@]}" --extra server --extra cli --extra mcp)
+sources=(pyproject.toml "${quick[@]}" --extra server --extra cli --extra docker --extra mcp)
 lock requirements/development.txt "${sources[@]}" --group dev --group bench
 # OpenEnv itself, beside the oldest gymnasium that a supported trainer pins (ray's rllib).
 lock requirements/interop.txt "${sources[@]}" --group test - <<<$'openenv==0.10.0\ngymnasium==1.2.2'
-lock requirements/full.txt pyproject.toml envs/*_env/pyproject.toml --extra server --extra cli --extra engines --extra smolagents --group test
+lock requirements/full.txt pyproject.toml envs/*_env/pyproject.toml --extra server --extra cli --extra docker --extra engines --extra smolagents --group test
