@@ -28,33 +28,13 @@ if [ -z "$python" ]; then
     exit 1
 fi
 
-install_system_packages() { # what for, then package names
-    local purpose=$1
-    shift
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "setup: installing $* ($purpose)"
-        export DEBIAN_FRONTEND=noninteractive
-        apt-get update -qq </dev/null >/dev/null
-        apt-get install -y -qq --no-install-recommends "$@" </dev/null >/dev/null
-    else
-        echo "setup: $purpose: please run: sudo apt-get install $*" >&2
-        return 1
-    fi
-}
-
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     version=$("$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
-    install_system_packages "Python's virtual environments" "$version-venv"
+    tools/system.sh "Python's virtual environments" "$version-venv"
 fi
-if ! command -v bwrap >/dev/null; then
-    # The sandbox falls back to Landlock without it, so only the tests insist.
-    install_system_packages "the sandbox for hostile commands" bubblewrap || true
-fi
-missing=()
-for package in "${system_packages[@]}"; do
-    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
-done
-[ ${#missing[@]} = 0 ] || install_system_packages "what $venv is for" "${missing[@]}"
+# The sandbox falls back to Landlock without it, so only the tests insist.
+tools/system.sh "the sandbox for hostile commands" bwrap=bubblewrap || true
+[ ${#system_packages[@]} = 0 ] || tools/system.sh "what $venv is for" "${system_packages[@]}"
 
 export UV_SYSTEM_CERTS=1 # trust what the machine trusts, as pip does: companies have authorities of their own
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"

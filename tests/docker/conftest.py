@@ -1,0 +1,138 @@
+"""The engine that the tests run on, and the images they run.
+
+The process that controls the tests starts the engine, pytest-xdist's workers share it, and at the end nothing
+may be left on it. Without root there is no engine of our own: the one that DOCKER_HOST names is used, and only
+tests that restart an engine are skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.docker.engine import Engine, EngineOwner
+from tests.docker.images import Images
+
+_ENGINE_FOLDER = "OPENENV_GYM_TEST_ENGINE"  # in this run's processes: where its engine or its locks are
+_HERE = Path(__file__).parent
+_SECONDS = 300  # for one test: the first that needs an image builds it, on a machine that may be busy
+_PATIENCE = 120  # seconds for one answer of the engine
+_OWN_NETWORKS = {"bridge", "host", "none"}
+_owner = pytest.StashKey[EngineOwner | None]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave time for builds."""
+    for item in items:
+        if _HERE in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_SECONDS))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start the engine, in the process that controls the tests."""
+    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
+        return
+    if os.geteuid() != 0:
+        os.environ[_ENGINE_FOLDER] = tempfile.mkdtemp(prefix="openenv-gym-tests-")
+        return
+    owner = EngineOwner()
+    session.config.stash[_owner] = owner
+    os.environ[_ENGINE_FOLDER] = str(owner.folder)
+    os.environ["DOCKER_HOST"] = owner.host
+    os.environ["DOCKER_CONFIG"] = str(owner.folder / "client")
+    (owner.folder / "client").mkdir()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Check that the tests left nothing, and end the engine."""
+    if hasattr(session.config, "workerinput") or _ENGINE_FOLDER not in os.environ:
+        return
+    owner = session.config.stash.get(_owner, None)
+    try:
+        with closing(docker.from_env(timeout=_PATIENCE)) as client:
+            _images(client).remove()
+            left = [] if owner is None else _left_on(client)
+    finally:
+        if owner is not None:
+            owner.stop()
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        session.config.get_terminal_writer().line(f"\nleft on the engine: {', '.join(left)}", red=True)
+
+
+def _left_on(client: docker.DockerClient) -> list[str]:
+    """What an engine of our own still holds, images of no name aside: they are builds' cache."""
+    containers = [f"container {found.name} {found.labels}" for found in client.containers.list(all=True)]
+    networks = [
+        f"network {found.name}" for found in client.networks.list() if found.name not in _OWN_NETWORKS
+    ]
+    volumes = [f"volume {found.name}" for found in client.volumes.list()]
+    tags = [f"image {tag}" for image in client.images.list() for tag in image.tags]
+    return [*containers, *networks, *volumes, *tags]
+
+
+def _images(client: docker.DockerClient) -> Images:
+    folder = Path(os.environ[_ENGINE_FOLDER])
+    return Images(client, folder.name.rpartition("-")[2], folder / "locks")
+
+
+@pytest.fixture(scope="session")
+def docker_client() -> Iterator[docker.DockerClient]:
+    """The SDK's client of the tests' engine."""
+    if _ENGINE_FOLDER not in os.environ:
+        pytest.fail(
+            "these tests start their engine first: run `make test-docker`, or pytest with this folder"
+        )
+    with closing(docker.from_env(timeout=_PATIENCE)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def engine(docker_client: docker.DockerClient) -> Engine:
+    """The tests' own engine, which all of them share: tests that restart one start their own."""
+    if os.geteuid() != 0:
+        pytest.skip("an engine of our own needs root")
+    return Engine(Path(os.environ[_ENGINE_FOLDER]))
+
+
+@pytest.fixture(scope="session")
+def images(docker_client: docker.DockerClient) -> Images:
+    """What builds images on the tests' engine, each once."""
+    return _images(docker_client)
+
+
+@pytest.fixture(scope="session")
+def image(images: Images) -> Callable[[str], str]:
+    """Build an environment's image: ``tag = image("echo")``."""
+    return images.environment
+
+
+@pytest.fixture(scope="session")
+def base_image(images: Images) -> str:
+    """A small Debian with Python and git."""
+    return images.base()
+
+
+@pytest.fixture(scope="session")
+def echo_image(images: Images) -> str:
+    """The Echo environment's image."""
+    return images.environment("echo")
+
+
+@pytest.fixture(scope="session")
+def git_image(images: Images) -> str:
+    """The Git environment's image."""
+    return images.environment("git")
+
+
+@pytest.fixture(scope="session")
+def coding_image(images: Images) -> str:
+    """The Coding environment's image."""
+    return images.environment("coding")

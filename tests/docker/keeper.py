@@ -1,0 +1,175 @@
+"""Keeps a Docker engine of its own running, and takes away all of it at the end.
+
+A script, run in a mount namespace of its own below a guard process: ``keeper.py FOLDER``. The engine's socket
+and data are in the folder, its bridge and cgroup are named like the folder. As a machine's service manager does,
+it starts the engine anew when that ends. SIGTERM ends the keeper, and nothing is left: no process, mount, bridge,
+cgroup or folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import ipaddress
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+# What engines use wherever their own folders are; hidden from this one's eyes by an empty file system.
+_SHARED_FOLDERS = (Path("/etc/docker"), Path("/run/containerd"))
+_PAUSE_BEFORE_RESTART = 1.0  # seconds
+_GRACE = 5.0  # seconds the engine has to end
+_SUBREAPER = 36
+
+_CONTAINERD = """\
+version = 2
+root = "{folder}/containerd/root"
+state = "{folder}/containerd/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
+[grpc]
+address = "{folder}/containerd.sock"
+"""
+
+
+class Keeper:
+    """One engine: containerd, dockerd, their bridge, and what they run."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._name = folder.name
+        self._made_folders: list[Path] = []
+        self._dockerd: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> None:
+        """Keep the engine until SIGTERM."""
+        # What the engine starts and lets go becomes this process's child, so that it can be found at the end.
+        ctypes.CDLL(None).prctl(_SUBREAPER, ctypes.c_ulong(1))
+        stop = {signal.SIGTERM, signal.SIGCHLD}
+        signal.pthread_sigmask(signal.SIG_BLOCK, stop)
+        try:
+            self._prepare()
+            containerd = self._start("containerd", "--config", f"{self._folder}/containerd.toml")
+            self._dockerd = self._start_dockerd()
+            while signal.sigwait(stop) != signal.SIGTERM:
+                if containerd.poll() is not None:
+                    sys.exit(f"containerd ended with {containerd.returncode}")
+                if self._dockerd.poll() is not None:
+                    if signal.sigtimedwait({signal.SIGTERM}, _PAUSE_BEFORE_RESTART):
+                        return
+                    self._dockerd = self._start_dockerd()
+        finally:
+            self._clear()
+
+    def _prepare(self) -> None:
+        for folder in _SHARED_FOLDERS:
+            if not folder.is_dir():
+                folder.mkdir(parents=True)
+                self._made_folders.append(folder)
+            _run("mount", "-t", "tmpfs", "-o", "mode=711", "tmpfs", str(folder))
+        block = _free_block()
+        first, *_, upper = block.subnets(prefixlen_diff=1)
+        _run("ip", "link", "add", self._name, "type", "bridge")
+        _run("ip", "address", "add", f"{first[1]}/24", "dev", self._name)
+        _run("ip", "link", "set", self._name, "up")
+        (self._folder / "containerd.toml").write_text(_CONTAINERD.format(folder=self._folder))
+        settings = {
+            "bridge": self._name,
+            "cgroup-parent": f"/{self._name}",
+            "containerd": f"{self._folder}/containerd.sock",
+            "data-root": f"{self._folder}/data",
+            "default-address-pools": [{"base": str(upper), "size": 24}],
+            "exec-opts": ["native.cgroupdriver=cgroupfs"],
+            "exec-root": f"{self._folder}/exec",
+            # Rules would be the whole machine's. Without, containers reach each other and their gateway, and
+            # published ports are forwarded by processes.
+            "iptables": False,
+            "ip6tables": False,
+            "hosts": [f"unix://{self._folder}/docker.sock"],
+            "pidfile": f"{self._folder}/dockerd.pid",
+        }
+        (self._folder / "daemon.json").write_text(json.dumps(settings, indent=1))
+
+    def _start_dockerd(self) -> subprocess.Popen[bytes]:
+        (self._folder / "dockerd.pid").unlink(missing_ok=True)  # a killed one's, whose number may be taken
+        return self._start("dockerd", "--config-file", f"{self._folder}/daemon.json")
+
+    def _start(self, *command: str) -> subprocess.Popen[bytes]:
+        with (self._folder / f"{command[0]}.log").open("ab") as log:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, ()),
+            )
+
+    def _clear(self) -> None:
+        if self._dockerd is not None:
+            self._dockerd.terminate()
+            with contextlib.suppress(
+                subprocess.TimeoutExpired
+            ):  # a container may not end; it is killed below
+                self._dockerd.wait(_GRACE)
+        while children := list(_children()):
+            for child in children:
+                os.kill(child, signal.SIGKILL)
+            while _reaped():
+                pass
+            time.sleep(0.01)
+        for path in _mounts_below(self._folder):
+            _run("umount", "--lazy", path)
+        for folder in _SHARED_FOLDERS:
+            subprocess.run(["umount", "--lazy", str(folder)], check=False, stderr=subprocess.DEVNULL)
+        for folder in self._made_folders:
+            folder.rmdir()
+        subprocess.run(["ip", "link", "delete", self._name], check=False, stderr=subprocess.DEVNULL)
+        for cgroup in Path("/sys/fs/cgroup").glob(f"**/{self._name}"):
+            for path, _, _ in os.walk(cgroup, topdown=False):
+                Path(path).rmdir()
+        shutil.rmtree(self._folder)
+
+
+def _free_block() -> ipaddress.IPv4Network:
+    """Choose 4096 private addresses that nothing on this machine has a route to, at random."""
+    routes = json.loads(_run("ip", "-json", "-4", "route", "show", "table", "all"))
+    taken = [
+        ipaddress.ip_network(route["dst"], strict=False) for route in routes if route["dst"] != "default"
+    ]
+    blocks = list(ipaddress.IPv4Network("10.0.0.0/8").subnets(new_prefix=20))
+    random.shuffle(blocks)
+    for block in blocks:
+        if not any(block.overlaps(network) for network in taken):
+            return block
+    sys.exit("every private address has a route")
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def _children() -> Iterator[int]:
+    yield from map(int, Path("/proc/thread-self/children").read_text().split())
+
+
+def _reaped() -> bool:
+    try:
+        return os.waitpid(-1, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return False
+
+
+def _mounts_below(folder: Path) -> list[str]:
+    """The mount points below a folder, the innermost first."""
+    points = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    return sorted((point for point in points if point.startswith(f"{folder}/")), key=len, reverse=True)
+
+
+if __name__ == "__main__":
+    Keeper(Path(sys.argv[1])).run()
