@@ -1,8 +1,8 @@
 """The engine that the tests run on, and the images they run.
 
-The process that controls the tests starts the engine, pytest-xdist's workers share it, and at the end nothing
-may be left on it. Without root there is no engine of our own: the one that DOCKER_HOST names is used, and only
-tests that restart an engine are skipped.
+The process that controls the tests starts the engine, pytest-xdist's workers share it, and at the end
+nothing may be left on it. Without root there is no engine of our own: the one that DOCKER_HOST names is
+used, and tests that restart an engine are skipped.
 """
 
 from __future__ import annotations

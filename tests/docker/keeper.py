@@ -1,9 +1,9 @@
 """Keeps a Docker engine of its own running, and takes away all of it at the end.
 
-A script, run in a mount namespace of its own below a guard process: ``keeper.py FOLDER``. The engine's socket
-and data are in the folder, its bridge and cgroup are named like the folder. As a machine's service manager does,
-it starts the engine anew when that ends. SIGTERM ends the keeper, and nothing is left: no process, mount, bridge,
-cgroup or folder.
+A script, run in a mount namespace of its own below a guard process: ``keeper.py FOLDER``. The engine's
+socket and data are in the folder, its bridge and cgroup are named like the folder. As a machine's service
+manager does, it starts the engine anew when that ends. SIGTERM ends the keeper, and nothing is left: no
+process, mount, bridge, cgroup or folder.
 """
 
 from __future__ import annotations
@@ -113,9 +113,7 @@ class Keeper:
     def _clear(self) -> None:
         if self._dockerd is not None:
             self._dockerd.terminate()
-            with contextlib.suppress(
-                subprocess.TimeoutExpired
-            ):  # a container may not end; it is killed below
+            with contextlib.suppress(subprocess.TimeoutExpired):  # a container may not end: see below
                 self._dockerd.wait(_GRACE)
         while children := list(_children()):
             for child in children:
