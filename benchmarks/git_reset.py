@@ -147,7 +147,7 @@ def main() -> None:
         imports = (str(folder / "thousand.git"),)
         settings = GitSettings(imports=imports, tasks=tasks, workspace_dir=arguments.workspace_dir)
         with SharedState(settings) as shared:
-            shared.prepare_tasks()
+            shared.prepare()
             shared.pool.drain()
             for sessions in (1, 8):
                 for label, pause in (("paced", THINKING_SECONDS), ("back to back", 0.0)):

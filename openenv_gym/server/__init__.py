@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from openenv_gym.server.mcp_environment import MCPEnvironment
     from openenv_gym.server.settings import ServerSettings
+    from openenv_gym.server.shared_state import SharedState
     from openenv_gym.server.tool_environment import ToolEnvironment, tool
     from openenv_gym.server.types import (
         ConcurrencyConfig,
@@ -67,6 +68,7 @@ __all__ = [
     "ServerMode",
     "ServerSettings",
     "SessionInfo",
+    "SharedState",
     "State",
     "TaskProvider",
     "Tool",
@@ -94,6 +96,7 @@ _HOMES = {
     ),
     "openenv_gym.server.mcp_environment": ("MCPEnvironment",),
     "openenv_gym.server.settings": ("ServerSettings",),
+    "openenv_gym.server.shared_state": ("SharedState",),
     "openenv_gym.server.tool_environment": ("ToolEnvironment", "tool"),
     "openenv_gym.server.types": (
         "ConcurrencyConfig",

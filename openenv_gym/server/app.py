@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any, TypedDict, Unpack
 
@@ -27,6 +27,7 @@ from openenv_gym.server.mcp_routes import McpWebSocketEndpoint, mcp_router
 from openenv_gym.server.security import SecurityMiddleware
 from openenv_gym.server.sessions import SessionTable
 from openenv_gym.server.settings import ServerSettings
+from openenv_gym.server.shared_state import SharedState, served
 from openenv_gym.server.tasks import tasks_router
 from openenv_gym.server.types import ConcurrencyConfig, ServerMode
 from openenv_gym.server.websocket import WebSocketEndpoint
@@ -56,6 +57,7 @@ def create_app(
     mode: ServerMode | str | None = None,
     reset_observation_cls: type[BaseModel] | None = None,
     settings: ServerSettings | None = None,
+    shared: SharedState | None = None,
     **web_options: Unpack[WebOptions],
 ) -> FastAPI:
     """Make the ASGI app that serves an environment.
@@ -74,6 +76,8 @@ def create_app(
             ``/reset``, ``/step`` and ``/state``.
         reset_observation_cls: Model of what ``reset`` returns, where it is another than a step's.
         settings: Limits and timeouts, by default read from environment variables.
+        shared: What the environments share, if they do: its ``prepare()`` is called on a thread when the
+            server starts, its ``close()`` after the last session; see `SharedState`.
         **web_options: Accepted for OpenEnv's sake; they describe a Gradio page, which this server has not.
 
     Raises:
@@ -100,7 +104,7 @@ def create_app(
         state_cls=state_cls,
         reset_observation_cls=reset_observation_cls,
     )
-    return compose_app(definition, settings, mode)
+    return compose_app(definition, settings, mode, shared)
 
 
 def create_fastapi_app(
@@ -130,7 +134,10 @@ def create_fastapi_app(
 
 
 def compose_app(
-    definition: EnvironmentDefinition, settings: ServerSettings, mode: ServerMode | str | None = None
+    definition: EnvironmentDefinition,
+    settings: ServerSettings,
+    mode: ServerMode | str | None = None,
+    shared: SharedState | None = None,
 ) -> FastAPI:
     """Make the ASGI app of an environment that is defined already; see `create_app`."""
     runaways = Runaways(settings.max_runaways)
@@ -152,12 +159,13 @@ def compose_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         hide_session_ids()
-        if definition.execution is Execution.PROCESS:
-            workers.warm()
-        yield
-        await table.drain(grace=0)
-        await workers.close()
-        definition.close()
+        async with nullcontext() if shared is None else served(shared, definition.name):
+            if definition.execution is Execution.PROCESS:
+                workers.warm()
+            yield
+            await table.drain(grace=0)
+            await workers.close()
+            definition.close()
 
     app = FastAPI(
         title=f"{definition.name} (OpenEnv)",

@@ -9,6 +9,7 @@ from coding_env.inside.judge import UNPARSABLE, VIOLATIONS, judge_text
 from coding_env.server.interpreter import Patience
 from coding_env.server.settings import CodingSettings
 from coding_env.server.workbench import Workbench
+from openenv_gym.errors import ClosedError
 
 _VIOLATION, _CONCISE, _SYNTAX = -1.0, 0.1, -0.2
 _CONCISE_CHARACTERS = 100
@@ -44,6 +45,7 @@ class Judge:
         self._settings = settings
         self._lock = threading.Lock()
         self._bench: Workbench | None = None
+        self._closed = False
         self._number = 0
 
     def prepare(self) -> None:
@@ -51,6 +53,7 @@ class Judge:
 
         Raises:
             SandboxError: It could not be started.
+            ClosedError: The judge was closed.
         """
         with self._lock:
             self._opened()
@@ -60,6 +63,7 @@ class Judge:
 
         Raises:
             SandboxError: The process could not be started.
+            ClosedError: The judge was closed.
         """
         verdict = self._verdict(code)
         violation = VIOLATIONS[verdict & ~UNPARSABLE]
@@ -69,11 +73,14 @@ class Judge:
         return Score((_VIOLATION if violation else 0.0) + quality, violation)
 
     def close(self) -> None:
-        """End the process. Idempotent; scoring starts another."""
+        """End the process. Idempotent."""
         with self._lock:
+            self._closed = True
             self._leave()
 
     def _opened(self) -> Workbench:
+        if self._closed:
+            raise ClosedError("the Coding environment's server is shutting down")
         if self._bench is None:
             self._bench = Workbench(self._settings, "judge")
         return self._bench

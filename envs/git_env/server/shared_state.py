@@ -141,7 +141,7 @@ class SharedState:
         """
         return self.mirrors.starting_point(self.find(task.repository), task.ref)
 
-    def prepare_tasks(self) -> None:
+    def prepare(self) -> None:
         """Fetch the tasks' repositories and build first checkouts, so that no episode waits."""
         self.start()
         for number, task in enumerate(self.settings.tasks.values()):

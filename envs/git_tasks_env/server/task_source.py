@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
 
+from git_env.server.gitea import GitHostError
 from git_env.server.mirrors import StartingPoint
 from git_env.server.policy.refusal import Refusal
 from git_env.server.session_workspace import Checkout, SessionWorkspace
@@ -36,7 +37,7 @@ from git_tasks_env.server.task import Task, TaskSpec
 from git_tasks_env.server.task_catalog import task_seed
 from git_tasks_env.server.task_checkout import lay_over
 from git_tasks_env.server.workbench import Workbench
-from openenv_gym.errors import ClosedError
+from openenv_gym.errors import ClosedError, EnvironmentFailedError
 
 GENERATORS: Mapping[Kind, Callable[[Workbench, Difficulty], Task]] = MappingProxyType(
     {
@@ -91,13 +92,15 @@ class TaskSource:
         """Fetch the repositories ahead of the first reset, and build first checkouts.
 
         Raises:
-            Refusal, GitHostError, TrustedGitError: As `task`.
+            EnvironmentFailedError: A repository cannot be had.
         """
-        self.start()
-        for name in self._names:
-            view = self._view(name)
-            for start in view.starts:
-                self.shared.pool.prepare(start)
+        try:
+            self.start()
+            for name in self._names:
+                for start in self._view(name).starts:
+                    self.shared.pool.prepare(start)
+        except (Refusal, GitHostError, TrustedGitError) as error:
+            raise EnvironmentFailedError(f"a repository cannot be prepared: {error}") from None
 
     def close(self) -> None:
         """End everything. Safe in any state."""

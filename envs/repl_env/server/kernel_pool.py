@@ -31,7 +31,7 @@ class KernelPool:
         self._closed = False
         atexit.register(self.close)
 
-    def warm(self) -> None:
+    def prepare(self) -> None:
         """Begin to start kernels, where none are ready."""
         with self._lock:
             self._refill()

@@ -37,7 +37,7 @@ class REPLEnvironment(Environment[REPLAction, REPLObservation, REPLState]):
         super().__init__()
         self._settings = settings or REPLSettings.from_environ()
         self._pool = shared_pool(self._settings)
-        self._pool.warm()
+        self._pool.prepare()
         self._kernel: Kernel | None = None
         self._seed: int | None = None
         self._expected: str | None = None
