@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+TOKEN_VARIABLE = "OPENENV_GYM_TOKEN"  # in a server's environment: the bearer token that it asks for
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:

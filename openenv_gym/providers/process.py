@@ -11,19 +11,17 @@ import sys
 import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from openenv_gym.errors import ClosedError, NotSupportedError, StartupError, UsageError
-from openenv_gym.providers.endpoint import Endpoint, ServerSpec
+from openenv_gym.providers.endpoint import TOKEN_VARIABLE, Endpoint, ServerSpec
 from openenv_gym.providers.guarded_process import GuardedProcess, forks_held
 from openenv_gym.providers.provider import Provider
 from openenv_gym.providers.readiness import wait_until_ready
+from openenv_gym.providers.server_log import redacted, tail
+from openenv_gym.providers.server_state import ServerState
 
-TOKEN_VARIABLE = "OPENENV_GYM_TOKEN"
 _OF_THIS_SERVER = ("OPENENV_GYM_SIBLINGS", "OPENENV_GYM_GROUP")  # where this process is one: not its child's
 _LOOPBACK = "127.0.0.1"
-_TAIL_LINES = 40
-_TAIL_CHARACTERS = 8192
 
 
 class ProcessProvider(Provider):
@@ -68,13 +66,12 @@ class ProcessProvider(Provider):
         self._started = False
         self._stopped = False
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _configured, (self._ready_timeout, self._stop_grace, self._command, self._workers)
-
-    @property
-    def running(self) -> bool:
-        """Whether the server's process lives."""
-        return self._server is not None and self._server.exit_code is None
+    def state(self) -> ServerState:
+        """Whether the server's process lives; see `Provider.state`."""
+        if self._server is None:
+            return ServerState("ended", "was not started")
+        code = self._server.exit_code
+        return ServerState("running") if code is None else ServerState("ended", _end(code))
 
     @property
     def pid(self) -> int:
@@ -115,7 +112,7 @@ class ProcessProvider(Provider):
     def logs(self) -> str:
         """The latest of what the server wrote, at most a mebibyte; see `Provider.logs`."""
         text = "" if self._server is None else self._server.log()
-        return text.replace(self._token, "[token]")  # a server that prints its environment must not leak it
+        return redacted(text, self._token)
 
     def _template(self, spec: ServerSpec) -> tuple[str, ...]:
         if self._command is not None:
@@ -156,19 +153,17 @@ class ProcessProvider(Provider):
         code = server.exit_code
         if code is None:
             verdict = f"was not ready within {self._ready_timeout:g} s ({problem})"
-        elif code < 0:
-            verdict = f"was killed by signal {-code} ({signal.strsignal(-code)}) before it was ready"
         else:
-            verdict = f"exited with code {code} before it was ready"
+            verdict = f"{_end(code)} before it was ready"
         self.stop()  # before its log is read, so that the log is complete
-        raise StartupError(f"the {name} {verdict}", _tail(self.logs()))
+        raise StartupError(f"the {name} {verdict}", tail(self.logs()))
 
 
-def _configured(
-    ready_timeout: float, stop_grace: float, command: tuple[str, ...] | None, workers: int
-) -> ProcessProvider:
-    return ProcessProvider(
-        ready_timeout=ready_timeout, stop_grace=stop_grace, command=command, workers=workers
+def _end(code: int) -> str:
+    return (
+        f"exited with code {code}"
+        if code >= 0
+        else f"was killed by signal {-code} ({signal.strsignal(-code)})"
     )
 
 
@@ -189,7 +184,3 @@ def _import_path() -> list[str]:
     own |= {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
     paths = [Path(entry).absolute() for entry in sys.path]
     return [str(path) for path in paths if path.exists() and not {str(path), str(path.parent)} & own]
-
-
-def _tail(text: str) -> str:
-    return "\n".join(text.splitlines()[-_TAIL_LINES:])[-_TAIL_CHARACTERS:]

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from openenv_gym.providers.endpoint import Endpoint
 
-_FIRST_PAUSE = 0.02  # seconds; doubled after each attempt
+_FIRST_PAUSE = 0.02  # seconds
 _LONGEST_PAUSE = 0.5
+_PAUSE_SHARE = 0.1  # of the time waited so far: what is noticed too late then costs at most so much more
 _LONGEST_ATTEMPT = 2.0
 
 
@@ -26,17 +27,18 @@ def wait_until_ready(endpoint: Endpoint, *, timeout: float, ended: Callable[[flo
     Returns:
         ``None`` when the server is ready, else what the last attempt met, for a message.
     """
-    deadline = time.monotonic() + timeout
-    pause = _FIRST_PAUSE
+    begin = time.monotonic()
+    deadline = begin + timeout
     while True:
         left = deadline - time.monotonic()
         problem = _probe(endpoint, max(min(left, _LONGEST_ATTEMPT), 0.001))
-        left = deadline - time.monotonic()
+        now = time.monotonic()
+        left = deadline - now
+        pause = min(max(_FIRST_PAUSE, _PAUSE_SHARE * (now - begin)), _LONGEST_PAUSE)
         if ended(0.0 if problem is None else max(min(pause, left), 0.0)):
             return problem or "it ended after it had answered"
         if problem is None or left <= 0:
             return problem
-        pause = min(pause * 2, _LONGEST_PAUSE)
 
 
 def _probe(endpoint: Endpoint, timeout: float) -> str | None:
