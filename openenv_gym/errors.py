@@ -20,6 +20,7 @@
     |   |-- SnapshotLostError       the server keeps this snapshot no longer; the session lives
     |   |-- NoHealthyServerError    no server could take the session within the deadline
     |   `-- ProviderError           a server could not be started
+    |       |-- ImageBuildError     ... as its image could not be built; carries the build's last lines
     |       `-- StartupError        ... it died or never became ready; carries its last log lines
     `-- EnvError                    the environment's: its code, or an action it refuses
         |-- InvalidActionError      the action (or a reset option) does not fit the schema (also ValueError)
@@ -137,6 +138,18 @@ class NoHealthyServerError(PeerError):
 
 class ProviderError(PeerError):
     """A provider could not start, find or stop a server."""
+
+
+class ImageBuildError(ProviderError):
+    """A container image could not be built.
+
+    Attributes:
+        log_tail: The last lines of the build, as one string ("" when they were shown already).
+    """
+
+    def __init__(self, message: str, log_tail: str = "") -> None:
+        super().__init__(f"{message}\n--- last lines of the build ---\n{log_tail}" if log_tail else message)
+        self.log_tail = log_tail
 
 
 class StartupError(ProviderError):

@@ -15,7 +15,7 @@ ROWS = [
     {"registry", "testing", "web"},
     {"adapters", "engines"},
     {"client", "server"},
-    {"wire", "transport", "providers", "spaces", "sandbox", "tools"},
+    {"wire", "transport", "providers", "images", "spaces", "sandbox", "tools"},
     {"errors", "models"},
 ]
 # The package's own __init__ is the public surface: it stands above all rows.
