@@ -89,8 +89,8 @@ def environment_sources(package: str) -> ImageSources:
 def folder_sources(folder: Path) -> ImageSources:
     """A project folder's, with its ``server/Dockerfile`` or ``Dockerfile``.
 
-    The context is the folder, as upstream's tools have it. A Dockerfile that copies ``envs/<folder>``, as those
-    of this project's environments do, finds that instead, and beside it the environments that it needs.
+    The context is the folder, as upstream's tools have it. A Dockerfile that copies ``envs/<folder>``, as
+    this project's do, finds that instead, and beside it the environments that it needs.
 
     Raises:
         UsageError: It is no folder with a Dockerfile, or lacks what the Dockerfile copies.

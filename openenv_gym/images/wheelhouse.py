@@ -72,7 +72,7 @@ def _requirements(sources: ImageSources) -> Iterator[str]:
 
 
 def _pip(python: str) -> Sequence[str]:
-    """A pip that runs under the given Python, which is the one that it reads markers and builds sources for."""
+    """A pip that runs under the given Python: that is the one it reads markers and builds sources for."""
     if python == f"{sys.version_info.major}.{sys.version_info.minor}" and importlib.util.find_spec("pip"):
         return sys.executable, "-m", "pip"
     uv = shutil.which("uv")

@@ -30,6 +30,7 @@ from pathlib import Path
 
 INPUTS = Path("/build")
 _DEPENDENCIES = Path("/opt/dependencies")  # the layer below that of the environment's own package
+_INSTALLED = Path(sysconfig.get_path("purelib"))
 _PROJECT = re.compile(r"(?P<folder>[^\[]+)(\[(?P<extras>[^\]]*)\])?")
 _OURS = re.compile(r"openenv[-_.]gym\b", re.IGNORECASE)
 
@@ -44,7 +45,7 @@ def main() -> int:
     options.prefix.mkdir(parents=True, exist_ok=True)
     wanted = options.wanted
     if options.what == "dependencies":
-        wanted = [requirement for project in wanted for requirement in dependencies(project)]
+        wanted = [found for project in wanted for found in dependencies(project) if not is_there(found)]
     if not wanted:
         return 0
     status = pip_install(options.prefix, wanted, apart=options.what == "packages")
@@ -67,6 +68,18 @@ def dependencies(project: str) -> list[str]:
     return [requirement for requirement in found if not _OURS.match(requirement)]
 
 
+def is_there(requirement: str) -> bool:
+    """Whether a requirement is met without pip, whose start takes longer than most installations."""
+    sys.path.append(str(pip_wheel()))
+    from pip._vendor.packaging.requirements import Requirement
+
+    wanted = Requirement(requirement)
+    if wanted.marker is not None and not wanted.marker.evaluate():
+        return True
+    present = [found.version for found in distributions(name=wanted.name, path=[str(_INSTALLED)])]
+    return not wanted.extras and any(wanted.specifier.contains(version) for version in present)
+
+
 def pip_install(prefix: Path, wanted: list[str], *, apart: bool) -> int:
     """Run pip; returns its exit status."""
     environ = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
@@ -77,27 +90,24 @@ def pip_install(prefix: Path, wanted: list[str], *, apart: bool) -> int:
     if any(INPUTS.glob("*.whl")):
         options += ["--no-index", "--find-links", str(INPUTS)]
     with tempfile.TemporaryDirectory() as scratch:
+        shutil.unpack_archive(
+            pip_wheel(), scratch, "zip"
+        )  # it runs packed, too, but is compiled each time then
         constraints = Path(scratch) / "constraints.txt"
-        constraints.write_text("".join(f"{found.name}=={found.version}\n" for found in distributions()))
-        options += (
-            ["--target", str(prefix)]
-            if apart
-            else ["--prefix", str(prefix), "--constraint", str(constraints)]
-        )
-        command = [sys.executable, pip(scratch), "install", *options, *wanted]
+        installed = distributions(path=[str(_INSTALLED)])
+        constraints.write_text("".join(f"{found.name}=={found.version}\n" for found in installed))
+        options += ["--target", str(prefix)] if apart else ["--prefix", str(prefix), "-c", str(constraints)]
+        command = [sys.executable, f"{scratch}/pip", "install", *options, *wanted]
         return subprocess.run(command, env=environ, check=False).returncode
 
 
-def pip(folder: str) -> str:
-    """Unpack the pip that Python keeps for new virtual environments; the program to run."""
+def pip_wheel() -> Path:
+    """The pip that Python keeps for new virtual environments."""
     places = [Path(ensurepip.__file__).parent / "_bundled", Path("/usr/share/python-wheels")]
     wheels = [wheel for place in places for wheel in place.glob("pip-*.whl")]
     if not wheels:
         raise SystemExit(f"install: there is no pip in {places}: the base image needs Python's venv module")
-    shutil.unpack_archive(
-        wheels[0], folder, "zip"
-    )  # as it is it could be run too, but compiled again each time
-    return f"{folder}/pip"
+    return wheels[0]
 
 
 def packages_of(prefix: Path) -> Path:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from pathlib import Path
 
 import docker
-from docker.errors import BuildError, ImageNotFound
+from docker.errors import ImageNotFound
 
-from tests.docker.ingredients import ROOT, base_tarball, locked, wheels
-
-_WHEELS = "/wheels"
-_IGNORED = {"__pycache__", "build"}
+from openenv_gym.images import ImageBuilder, base_sources, environment_sources
+from tests.docker.ingredients import base_tarball, locked, wheels
 
 
 class Images:
@@ -30,8 +26,8 @@ class Images:
         self._locks = locks
 
     def base(self) -> str:
-        """The tag of a small Debian with Python and git, for ``BASE_IMAGE``."""
-        tag = self._tag("openenv-gym-base")
+        """The tag of a small Debian with Python and git, which the server's base stands on."""
+        tag = self._tag("debian-python")
         with locked(self._locks / "base"):
             if not self._exists(tag):
                 repository, _, version = tag.partition(":")
@@ -39,16 +35,22 @@ class Images:
                 assert self._exists(tag)
         return tag
 
+    def server_base(self) -> str:
+        """The tag of the environments' base image, for ``BASE_IMAGE``."""
+        tag = self._tag("openenv-gym-base")
+        debian = self.base()
+        with locked(self._locks / "server-base"):
+            if not self._exists(tag):
+                self._builder().build(base_sources(), tag=tag, base_image=debian)
+        return tag
+
     def environment(self, name: str) -> str:
         """The tag of an environment's image, for example ``"echo"``'s."""
-        tag = self._tag(f"{name}-env")
+        tag = self._tag(f"{name.replace('_', '-')}-env")
+        base = self.server_base()
         with locked(self._locks / name):
             if not self._exists(tag):
-                options = f"--no-index --find-links {_WHEELS}"
-                dockerfile = f"envs/{name}_env/server/Dockerfile"
-                arguments = {"BASE_IMAGE": self._base_with_wheels(), "PIP_OPTIONS": options}
-                paths = ["pyproject.toml", "README.md", "LICENSE", "openenv_gym", f"envs/{name}_env"]
-                self._build(tag, _context({ROOT / path: path for path in paths}), dockerfile, arguments)
+                self._builder().build(environment_sources(f"{name}_env"), tag=tag, base_image=base)
         return tag
 
     def remove(self) -> None:
@@ -58,30 +60,8 @@ class Images:
                 if tag.endswith(f":{self._run}"):
                     self._client.images.remove(tag, force=True)
 
-    def _base_with_wheels(self) -> str:
-        base, tag = self.base(), self._tag("openenv-gym-wheels")
-        with locked(self._locks / "wheels"):
-            if not self._exists(tag):
-                dockerfile = f"FROM {base}\nCOPY wheels {_WHEELS}\n"
-                context = _context({wheels(): "wheels"}, {"Dockerfile": dockerfile})
-                self._build(tag, context, "Dockerfile", {})
-        return tag
-
-    def _build(self, tag: str, context: io.BytesIO, dockerfile: str, arguments: dict[str, str]) -> None:
-        try:
-            self._client.images.build(
-                fileobj=context,
-                custom_context=True,
-                dockerfile=dockerfile,
-                tag=tag,
-                buildargs=arguments,
-                network_mode="none",
-                rm=True,
-                forcerm=True,
-            )
-        except BuildError as error:
-            told = "".join(str(line.get("stream", "")) for line in error.build_log)
-            raise AssertionError(f"{tag}: {error}\n{told[-4096:]}") from error
+    def _builder(self) -> ImageBuilder:
+        return ImageBuilder(wheelhouse=wheels())
 
     def _tag(self, name: str) -> str:
         return f"{name}:{self._run}"
@@ -92,21 +72,3 @@ class Images:
         except ImageNotFound:
             return False
         return True
-
-
-def _context(paths: dict[Path, str], texts: dict[str, str] | None = None) -> io.BytesIO:
-    """A build's context, as a tarball in memory: what is at each path, by its name there."""
-
-    def wanted(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-        return None if Path(member.name).name in _IGNORED else member
-
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        for path, name in paths.items():
-            tar.add(path, arcname=name, filter=wanted)
-        for name, text in (texts or {}).items():
-            member = tarfile.TarInfo(name)
-            member.size = len(text.encode())
-            tar.addfile(member, io.BytesIO(text.encode()))
-    archive.seek(0)
-    return archive

@@ -85,11 +85,23 @@ def test_the_root_project_knows_it(package: Path) -> None:
 
 @each_package
 def test_the_image_runs_its_server(package: Path) -> None:
-    lines = (package / "server/Dockerfile").read_text()
-    assert f" envs/{package.name}" in lines and f" /source/envs/{package.name}" in lines
-    assert f'"{package.name}.server.app:app"' in lines
-    assert "USER 65534:65534" in lines
-    assert f"-t {manifest(package)['default_image']} ." in lines
+    lines = (package / "server/Dockerfile").read_text().splitlines()
+    assert f'CMD ["{package.name}.server.app:app"]' == lines[-1]
+    assert f"COPY envs/{package.name} /build/{package.name}" in lines
+    final = lines[lines.index("FROM ${BASE_IMAGE}") :]
+    users = [line for line in final if line.startswith("USER")]
+    assert users[-1:] in ([], ["USER 65534:65534"]), "what is root for a step is not left so"
+    assert any(line.endswith(f"-t {manifest(package)['default_image']} .") for line in lines)
+    # An installed package is all that its image is built from.
+    data = project(package)["tool"]["setuptools"]["package-data"]
+    assert {"openenv.yaml", "pyproject.toml", "README.md"} <= set(data[package.name])
+    assert "Dockerfile" in data[f"{package.name}.server"]
+
+
+def test_the_base_image_is_nobodys() -> None:
+    lines = (ROOT / "servers/base/Dockerfile").read_text().splitlines()
+    assert [line for line in lines if line.startswith("USER")] == ["USER 65534:65534"]
+    assert any(line.startswith("HEALTHCHECK") for line in lines)
 
 
 def test_every_environment_is_of_a_package() -> None:
