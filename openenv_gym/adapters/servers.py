@@ -89,7 +89,7 @@ def find_servers(
         return Servers(tuple(Endpoint(url, token) for url in urls), _nothing)
     if token is not None:
         raise UsageError("token= goes with base_url=; a server started here gets a token of its own")
-    if server is None and image is None:
+    if server is None and image is None and provider is None:
         raise UsageError(
             "this environment has no server of its own: give base_url=, for example http://host:8000"
         )
