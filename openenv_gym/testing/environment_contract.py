@@ -24,6 +24,7 @@ from openenv_gym.providers.endpoint import Endpoint, ServerSpec
 from openenv_gym.providers.process import ProcessProvider
 from openenv_gym.server.environment import Environment
 from openenv_gym.testing import process_tree
+from openenv_gym.testing.deployment import Deployment
 from openenv_gym.testing.episodes import LocalPlayer, Moment, RemotePlayer, first_difference, moments, play
 
 _DIALECTS: tuple[Dialect, ...] = ("openenv", "v1")
@@ -75,30 +76,33 @@ class EnvironmentContract(ABC):
 
     # --- the server and its sessions -------------------------------------------------------------------
 
-    @pytest.fixture(scope="class")
     @classmethod
-    def provider(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessProvider]:
-        """What runs the server: few sessions, and a folder for temporary files that must be empty at last."""
-        folder = tmp_path_factory.mktemp("server")
-        provider = ProcessProvider(ready_timeout=_START_SECONDS)
+    def spec(cls, **environ: str) -> ServerSpec:
+        """Describe the server: of few sessions, and configured as the class says."""
         app = cls.client.server_app
         assert app is not None, f"{cls.client.__name__} names no server_app"
-        environ = {"MAX_CONCURRENT_ENVS": str(_SESSIONS), "TMPDIR": str(folder), **cls.environ}
-        cls._endpoint = provider.start(ServerSpec(app=app, environ=environ, name=app))
-        try:
-            yield provider
-        finally:
-            members = process_tree.descendants(provider.pid) | {provider.pid}
-            provider.stop()
+        settings = {"MAX_CONCURRENT_ENVS": str(_SESSIONS), **environ, **cls.environ}
+        return ServerSpec(app=app, environ=settings, name=app)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def deployment(cls, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+        """How the server is run. Overridden, it runs elsewhere: in a container, for example."""
+        folder = tmp_path_factory.mktemp("server")
+        provider = ProcessProvider(ready_timeout=_START_SECONDS)
+        return Deployment(provider, cls.spec(TMPDIR=str(folder)), lambda: provider.pid, folder)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def server(cls, deployment: Deployment) -> Iterator[Endpoint]:
+        """Where the server listens; its end has to leave nothing."""
+        with deployment.provider as provider:
+            yield provider.start(deployment.spec)
+            root = deployment.root()
+            members = process_tree.descendants(root) | {root}
         assert not process_tree.living(members), "the server's end leaves processes behind"
-        assert not list(folder.iterdir()), "the server's end leaves temporary files behind"
-
-    _endpoint: ClassVar[Endpoint]
-
-    @pytest.fixture
-    def server(self, provider: ProcessProvider) -> Endpoint:
-        """Where the server listens."""
-        return self._endpoint
+        left = [] if deployment.folder is None else list(deployment.folder.iterdir())
+        assert not left, "the server's end leaves temporary files behind"
 
     def open(self, server: Endpoint, dialect: Dialect = "v1") -> SyncEnvClient[Any, Any, Any]:
         """Make a client of a session of its own; a context manager."""
@@ -214,7 +218,7 @@ class EnvironmentContract(ABC):
                 client.reset(no_such_option=1)
             self.assert_same(self.played(client, 7), self.episode(server, 7))
 
-    def test_closing_frees_everything(self, server: Endpoint, provider: ProcessProvider) -> None:
+    def test_closing_frees_everything(self, server: Endpoint, deployment: Deployment) -> None:
         def sessions() -> None:
             with self.open(server) as one, self.open(server) as other:
                 self.played(one, 8, steps=2)
@@ -223,11 +227,11 @@ class EnvironmentContract(ABC):
                 self.played(last, 10, steps=1)
 
         sessions()  # what is started once and shared is there afterwards
-        allowed = _settled(provider.pid, self.settling_seconds)
+        allowed = _settled(deployment.root(), self.settling_seconds)
         for _ in range(2):
             sessions()
         give_up_at = time.monotonic() + self.settling_seconds
-        while not (held := process_tree.usage(provider.pid)).fits(allowed):
+        while not (held := process_tree.usage(deployment.root())).fits(allowed):
             assert time.monotonic() < give_up_at, f"{held} is left of sessions that are closed: {allowed}"
             time.sleep(0.1)
 

@@ -16,7 +16,7 @@ from openenv_gym.providers.guarded_process import GuardedProcess
 _PATIENCE = 60.0  # seconds for the engine to start; only what is broken takes them
 _GRACE = 40.0  # seconds in which the keeper clears everything
 _FOLDERS = Path("/var/tmp")  # a disk: /tmp may be memory, and images are large
-_PROGRAMS = ("dockerd", "containerd", "ip", "unshare")
+_PROGRAMS = ("dockerd", "containerd", "ip", "iptables", "unshare")
 
 
 class Engine:

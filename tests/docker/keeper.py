@@ -46,6 +46,7 @@ class Keeper:
         self._name = folder.name
         self._made_folders: list[Path] = []
         self._dockerd: subprocess.Popen[bytes] | None = None
+        self._block: ipaddress.IPv4Network | None = None
 
     def run(self) -> None:
         """Keep the engine until SIGTERM."""
@@ -73,8 +74,10 @@ class Keeper:
                 folder.mkdir(parents=True)
                 self._made_folders.append(folder)
             _run("mount", "-t", "tmpfs", "-o", "mode=711", "tmpfs", str(folder))
-        block = _free_block()
-        first, *_, upper = block.subnets(prefixlen_diff=1)
+        block = self._block = _free_block()
+        first, upper = block.subnets(prefixlen_diff=1)
+        # Where another engine lives, what its rules do not allow to be forwarded is dropped.
+        _run("iptables", "--wait", "-I", *_forwarding(block))
         _run("ip", "link", "add", self._name, "type", "bridge")
         _run("ip", "address", "add", f"{first[1]}/24", "dev", self._name)
         _run("ip", "link", "set", self._name, "up")
@@ -87,8 +90,7 @@ class Keeper:
             "default-address-pools": [{"base": str(upper), "size": 24}],
             "exec-opts": ["native.cgroupdriver=cgroupfs"],
             "exec-root": f"{self._folder}/exec",
-            # Rules would be the whole machine's. Without, containers reach each other and their gateway, and
-            # published ports are forwarded by processes.
+            # Its rules would be the whole machine's. Without, published ports are forwarded by processes.
             "iptables": False,
             "ip6tables": False,
             "hosts": [f"unix://{self._folder}/docker.sock"],
@@ -127,7 +129,10 @@ class Keeper:
             subprocess.run(["umount", "--lazy", str(folder)], check=False, stderr=subprocess.DEVNULL)
         for folder in self._made_folders:
             folder.rmdir()
-        subprocess.run(["ip", "link", "delete", self._name], check=False, stderr=subprocess.DEVNULL)
+        if self._block is not None:
+            for bridge in _interfaces_within(self._block):
+                _run("ip", "link", "delete", bridge)
+            subprocess.run(["iptables", "--wait", "-D", *_forwarding(self._block)], check=False)
         for cgroup in Path("/sys/fs/cgroup").glob(f"**/{self._name}"):
             for path, _, _ in os.walk(cgroup, topdown=False):
                 Path(path).rmdir()
@@ -146,6 +151,21 @@ def _free_block() -> ipaddress.IPv4Network:
         if not any(block.overlaps(network) for network in taken):
             return block
     sys.exit("every private address has a route")
+
+
+def _forwarding(block: ipaddress.IPv4Network) -> list[str]:
+    """The rule that lets containers talk to each other."""
+    return ["FORWARD", "-s", str(block), "-d", str(block), "-j", "ACCEPT"]
+
+
+def _interfaces_within(block: ipaddress.IPv4Network) -> list[str]:
+    """The engine's bridges: one of ours and one for each network."""
+    links = json.loads(_run("ip", "-json", "-4", "address"))
+    return [
+        link["ifname"]
+        for link in links
+        if any(ipaddress.ip_address(address["local"]) in block for address in link.get("addr_info", ()))
+    ]
 
 
 def _run(*command: str) -> str:
