@@ -9,7 +9,8 @@ from typing import Any
 
 from openenv_gym.errors import ProviderError, UsageError
 from openenv_gym.providers.container import ContainerProvider
-from openenv_gym.providers.docker.engine import NotOnEngineError, connect
+from openenv_gym.providers.docker.engine import Engine, NotOnEngineError, connect
+from openenv_gym.providers.docker.engine_address import EngineAddress, find_engine
 from openenv_gym.providers.docker.image import ImageFacts
 from openenv_gym.providers.docker.labels import labels
 from openenv_gym.providers.docker.options import ContainerOptions
@@ -147,18 +148,19 @@ class DockerProvider(ContainerProvider):
         self._platform = platform
         self._pull = pull
         self._engine_url = engine
+        self._address: EngineAddress | None = None  # found at the start and kept: DOCKER_HOST may change
         self._image: ImageFacts | None = None
 
     def prepare(self, spec: ServerSpec) -> None:
         """See `ContainerProvider`."""
-        engine = connect(self._engine_url)
-        if self._options.bind == "127.0.0.1" and not engine.is_local:
+        self._address = find_engine(self._engine_url)
+        if self._options.bind == "127.0.0.1" and not self._address.is_local:
             raise UsageError(
-                f"the Docker engine runs on {engine.host}, and its containers' ports would be open to that "
+                f"the Docker engine runs on {self._address.host}, and its ports would be open to that "
                 "machine alone: bind= names its address to publish them on, in a network that you trust"
             )
         found = ensure_image(
-            engine,
+            self._engine(),
             str(spec.image),
             policy=self._pull,
             platform=self._platform,
@@ -169,21 +171,21 @@ class DockerProvider(ContainerProvider):
     def run(self, name: str, spec: ServerSpec, environ: Mapping[str, str]) -> str:
         """See `ContainerProvider`."""
         assert self._image is not None
-        engine = connect(self._engine_url)
+        engine = self._engine()
         configuration = self._options.engine_configuration(
             self._image, environ, labels(spec.name, type(self).__name__)
         )
-        reaper_of(engine).watch(_path(name))
+        reaper_of(engine.address).watch(_path(name))
         doing = f"the {spec.name} cannot be run from the image {spec.image!r}"
         with engine.asked(doing, refusal_advice):
             engine.api.create_container_from_config(configuration, name, self._platform)
             engine.api.start(name)
             container = engine.api.inspect_container(name)
-        return f"http://{engine.host}:{self._published_port(container, doing)}"
+        return f"http://{engine.address.host}:{self._published_port(container, doing)}"
 
     def inspect(self, name: str) -> ServerState:
         """See `ContainerProvider`."""
-        engine = connect(self._engine_url)
+        engine = self._engine()
         try:
             with engine.asked(f"the container {name} cannot be looked at"):
                 return state_of(engine.api.inspect_container(name))
@@ -192,7 +194,7 @@ class DockerProvider(ContainerProvider):
 
     def read_log(self, name: str) -> str:
         """See `ContainerProvider`."""
-        engine = connect(self._engine_url)
+        engine = self._engine()
         try:
             with engine.asked(f"the log of the container {name} cannot be read"):
                 return str(engine.api.logs(name, tail=_LOG_LINES), errors="replace")
@@ -201,16 +203,16 @@ class DockerProvider(ContainerProvider):
 
     def end(self, name: str, grace: float) -> None:
         """See `ContainerProvider`."""
-        engine = connect(self._engine_url)
+        engine = self._engine()
         with suppress(NotOnEngineError), engine.asked(f"the container {name} cannot be stopped"):
             engine.api.stop(name, timeout=math.ceil(grace))
 
     def remove(self, name: str) -> None:
         """See `ContainerProvider`."""
-        engine = connect(self._engine_url)
+        engine = self._engine()
         with suppress(NotOnEngineError), engine.asked(f"the container {name} cannot be removed"):
             engine.api.remove_container(name, v=True, force=True)
-        reaper_of(engine).forget(_path(name))
+        reaper_of(engine.address).forget(_path(name))
 
     def advice(self, state: ServerState, log: str) -> str:
         """See `ContainerProvider`."""
@@ -222,10 +224,14 @@ class DockerProvider(ContainerProvider):
                 f"nothing answers GET /health on port {port}, named by {source}; a server that listens "
                 "elsewhere needs port=, and one that listens on 127.0.0.1 alone, not 0.0.0.0, is out of reach"
             )
-        architecture = connect(self._engine_url).architecture()
-        if "exec format error" in log.lower() and architecture != self._image.architecture:
+        architecture = self._engine().architecture
+        if architecture != self._image.architecture:
             return f"the image is for {self._image.architecture}, and the engine runs {architecture}"
         return access_advice(log)
+
+    def _engine(self) -> Engine:
+        assert self._address is not None
+        return connect(self._address)
 
     def _published_port(self, container: Mapping[str, Any], doing: str) -> int:
         published = container["NetworkSettings"]["Ports"] or {}

@@ -39,7 +39,7 @@ def ensure_image(
     """
     found = None if policy == "always" else _find(engine, name)
     if found is None and policy != "never":
-        with _turn(f"{engine.url} {name}", check_not_stopped):
+        with _turn(f"{engine.address.url} {name}", check_not_stopped):
             found = None if policy == "always" else _find(engine, name)
             if found is None:
                 _pull(engine, name, platform, check_not_stopped)

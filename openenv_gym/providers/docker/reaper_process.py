@@ -10,22 +10,22 @@ import threading
 from pathlib import Path
 
 from openenv_gym.errors import ProviderError
-from openenv_gym.providers.docker.engine import Engine
+from openenv_gym.providers.docker.engine_address import EngineAddress
 from openenv_gym.providers.guarded_process import forks_held
 
 _SCRIPT = Path(__file__).with_name("reaper.py")
 _PATIENCE = 30.0  # seconds that an ending process waits for its reaper
 
 _finding = threading.Lock()
-_reapers: dict[str, Reaper] = {}
+_reapers: dict[EngineAddress, Reaper] = {}
 
 
-def reaper_of(engine: Engine) -> Reaper:
+def reaper_of(engine: EngineAddress) -> Reaper:
     """This process's reaper for that engine; it starts with the first thing that it watches."""
     with _finding:
-        if engine.url not in _reapers:
-            _reapers[engine.url] = Reaper(engine)
-        return _reapers[engine.url]
+        if engine not in _reapers:
+            _reapers[engine] = Reaper(engine)
+        return _reapers[engine]
 
 
 class Reaper:
@@ -35,7 +35,7 @@ class Reaper:
     something is watched or forgotten next.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: EngineAddress) -> None:
         self._engine = engine
         self._watched: dict[str, None] = {}
         self._telling = threading.Lock()
