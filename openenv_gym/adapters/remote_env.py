@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 import gymnasium
 
+from openenv_gym.adapters.finding import find_servers
 from openenv_gym.adapters.infos import fault_text, make_info
 from openenv_gym.adapters.interface import Transition
-from openenv_gym.adapters.servers import connect, find_servers
+from openenv_gym.adapters.servers import connect
 from openenv_gym.client.dialects import DEFAULT_OUTAGE_TIMEOUT, Dialect
 from openenv_gym.errors import (
     ClosedError,
@@ -20,7 +21,7 @@ from openenv_gym.errors import (
     PeerError,
     UsageError,
 )
-from openenv_gym.providers.provider import Provider
+from openenv_gym.providers.openenv_provider import AnyProvider
 from openenv_gym.wire.messages import FrameReply, Op, Outcome, Reply, Request, SnapshotReply, StateReply
 
 # The server's own default deadline for a step is ten minutes; the minute lets its answer arrive.
@@ -50,12 +51,16 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
 
     Args:
         base_url: The server, for example ``"http://localhost:8000"``; of several, the first healthy one.
-        provider: Starts the server instead; stopped by `close`.
+        provider: Starts the server instead; stopped by `close`. A provider is for one server: where
+            Gymnasium makes several environments (``make_vec`` with ``vectorization_mode="async"``), give what
+            makes one, for example ``partial(DockerProvider, memory="4g")``.
+        image: The container image to run, by ``provider`` or else by a `DockerProvider` with its defaults.
         server: The environment's ASGI app as an import string, or another library's environment as
-            ``engine:ID``, for example ``"gymnasium:CartPole-v1"``. With neither ``base_url`` nor ``provider``
-            it runs as a local child process that all environments of this process share.
+            ``engine:ID``, for example ``"gymnasium:CartPole-v1"``. With nothing else to run or to call, it
+            runs as a local child process that all environments of this process share.
         token: Bearer token for ``base_url``.
-        image: The environment's container image, for providers that run containers.
+        env_vars: Environment variables for the server that is started.
+        default_image: The environment's own container image, for a ``provider`` that is given no ``image``.
         extra: Extra of ``openenv-gym`` that installs ``server``, for the error when it is missing.
         reset_timeout: Seconds a reset may take, opening the session included.
         step_timeout: Seconds a step may take.
@@ -86,10 +91,12 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
         self,
         base_url: str | Sequence[str] | None = None,
         *,
-        provider: Provider | None = None,
+        provider: AnyProvider | None = None,
+        image: str | None = None,
         server: str | None = None,
         token: str | None = None,
-        image: str | None = None,
+        env_vars: Mapping[str, str] | None = None,
+        default_image: str | None = None,
         extra: str | None = None,
         reset_timeout: float = DEFAULT_RESET_TIMEOUT,
         step_timeout: float = DEFAULT_STEP_TIMEOUT,
@@ -107,7 +114,16 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
         self._on_fault = on_fault
         self._last_observation: Any = None
         self._closed = False
-        self._servers = find_servers(base_url, provider, server, token=token, image=image, extra=extra)
+        self._servers = find_servers(
+            base_url,
+            token=token,
+            provider=provider,
+            image=image,
+            env_vars=env_vars,
+            server=server,
+            default_image=default_image,
+            extra=extra,
+        )
         self._interface, self._pool = connect(
             self._servers,
             1,

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from openenv_gym.adapters.async_vector_face import AsyncVectorFace
+from openenv_gym.adapters.finding import find_servers
 from openenv_gym.adapters.lane_engine import Batch, LaneEngine, Plan, ResetBatch
 from openenv_gym.adapters.lanes import Calls, TaskSampler
 from openenv_gym.adapters.remote_env import (
@@ -17,10 +18,9 @@ from openenv_gym.adapters.remote_env import (
     OnFault,
     check_on_fault,
 )
-from openenv_gym.adapters.servers import find_servers
 from openenv_gym.client.dialects import DEFAULT_OUTAGE_TIMEOUT, Dialect
 from openenv_gym.errors import UsageError
-from openenv_gym.providers.provider import Provider
+from openenv_gym.providers.openenv_provider import AnyProvider
 from openenv_gym.wire.messages import FrameReply, Op, Request, StateReply
 
 _Answer = TypeVar("_Answer", StateReply, FrameReply)
@@ -38,11 +38,13 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
             siblings (``serve --workers``).
         num_envs: How many lanes, each with a session of its own.
         provider: Starts the server instead; stopped by `close`.
+        image: The container image to run, by ``provider`` or else by a `DockerProvider` with its defaults.
         server: The environment's ASGI app as an import string, or another library's environment as
-            ``engine:ID``, for example ``"gymnasium:CartPole-v1"``. With neither ``base_url`` nor ``provider``
-            it runs as a local child process that all environments of this process share.
+            ``engine:ID``, for example ``"gymnasium:CartPole-v1"``. With nothing else to run or to call, it
+            runs as a local child process that all environments of this process share.
         token: Bearer token for ``base_url``.
-        image: The environment's container image, for providers that run containers.
+        env_vars: Environment variables for the server that is started.
+        default_image: The environment's own container image, for a ``provider`` that is given no ``image``.
         extra: Extra of ``openenv-gym`` that installs ``server``, for the error when it is missing.
         workers: How many processes run that local server, so that environments which compute use as many
             cores.
@@ -74,10 +76,12 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         base_url: str | Sequence[str] | None = None,
         *,
         num_envs: int = 1,
-        provider: Provider | None = None,
+        provider: AnyProvider | None = None,
+        image: str | None = None,
         server: str | None = None,
         token: str | None = None,
-        image: str | None = None,
+        env_vars: Mapping[str, str] | None = None,
+        default_image: str | None = None,
         extra: str | None = None,
         workers: int = 1,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
@@ -99,7 +103,17 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         if num_envs < 1:
             raise UsageError(f"num_envs={num_envs}: a vector environment has at least one lane")
         self._engine = LaneEngine(
-            find_servers(base_url, provider, server, token=token, image=image, extra=extra, workers=workers),
+            find_servers(
+                base_url,
+                token=token,
+                provider=provider,
+                image=image,
+                env_vars=env_vars,
+                server=server,
+                default_image=default_image,
+                extra=extra,
+                workers=workers,
+            ),
             num_envs,
             autoreset_mode=AutoresetMode(autoreset_mode),
             max_episode_steps=max_episode_steps,

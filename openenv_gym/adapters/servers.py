@@ -1,38 +1,37 @@
-"""Where an environment's servers come from: a URL, a provider, or the embedded default."""
+"""An environment's servers while it uses them: who gives them back and when, and what connects to them."""
 
 from __future__ import annotations
 
-import importlib.util
+import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from openenv_gym.adapters.interface import Interface
 from openenv_gym.client.dialects import Dialect
 from openenv_gym.client.pool import SessionPool
 from openenv_gym.client.schemas import fetch_schema, fetch_tools, takes_tool_calls
-from openenv_gym.errors import MissingExtraError, NotSupportedError, UsageError
-from openenv_gym.providers.endpoint import Endpoint, ServerSpec
-from openenv_gym.providers.provider import Provider
-from openenv_gym.server.engine_table import engine_of
+from openenv_gym.providers.abandoned import free_in_background
+from openenv_gym.providers.endpoint import Endpoint
 
 
 class Servers:
-    """Running servers, and how to give them back.
+    """Running servers, and how to give them back; those that are only forgotten are given back too.
 
     Args:
         endpoints: At least one.
-        give_back: Gives back what was started for the caller; does nothing for a ``base_url``.
+        give_back: Gives back what was started for the caller; ``None`` when nothing was.
 
     Attributes:
         endpoints: As given.
     """
 
-    def __init__(self, endpoints: tuple[Endpoint, ...], give_back: Callable[[], None]) -> None:
+    def __init__(self, endpoints: tuple[Endpoint, ...], give_back: Callable[[], None] | None) -> None:
         self.endpoints = endpoints
         self._give_back = give_back
         self._users = 1
         self._lock = threading.Lock()
+        self._pid = os.getpid()
 
     def share(self) -> None:
         """Count another user, who calls `release` too."""
@@ -44,65 +43,13 @@ class Servers:
         with self._lock:
             self._users -= 1
             is_last = self._users == 0
-        if is_last:
+        if is_last and self._give_back is not None:
             self._give_back()
 
-
-def find_servers(
-    base_url: str | Sequence[str] | None,
-    provider: Provider | None,
-    server: str | None,
-    *,
-    token: str | None = None,
-    image: str | None = None,
-    extra: str | None = None,
-    workers: int = 1,
-) -> Servers:
-    """Apply the one rule: ``base_url`` (one or several), else ``provider``, else the embedded default.
-
-    Args:
-        base_url: Servers that run already.
-        provider: Starts the server now; stopped on release.
-        server: The environment's ASGI app as an import string, or ``engine:ID``, for providers that run
-            programs.
-        token: Bearer token for ``base_url``.
-        image: The environment's container image, for providers that run containers.
-        extra: The extra of ``openenv-gym`` that installs ``server``.
-        workers: Processes of the embedded default.
-
-    Raises:
-        UsageError: Both or none were given.
-        MissingExtraError: The environment's package is not installed.
-        StartupError: The server did not come up.
-    """
-    if base_url is not None and provider is not None:
-        raise UsageError("give either base_url= or provider=, not both")
-    if workers != 1 and (base_url is not None or provider is not None):
-        raise UsageError(
-            "workers= is for a server started by default: give it to the provider, as in "
-            "ProcessProvider(workers=2), or start the server with `openenv-gym serve ENV --workers N`"
-        )
-    if base_url is not None:
-        urls = [base_url] if isinstance(base_url, str) else list(base_url)
-        if not urls:
-            raise UsageError("base_url= is an empty list: name at least one server")
-        return Servers(tuple(Endpoint(url, token) for url in urls), _nothing)
-    if token is not None:
-        raise UsageError("token= goes with base_url=; a server started here gets a token of its own")
-    if server is None and image is None and provider is None:
-        raise UsageError(
-            "this environment has no server of its own: give base_url=, for example http://host:8000"
-        )
-    spec = ServerSpec(app=server, image=image)
-    if provider is not None:
-        return Servers((provider.start(spec),), provider.stop)
-    if server is None:
-        raise NotSupportedError("an image= needs a provider= that runs containers")
-    _require_package(server, extra)
-    from openenv_gym.providers import embedded
-
-    lease = embedded.acquire(spec, workers)
-    return Servers((lease.endpoint,), lease.release)
+    def __del__(self) -> None:
+        # Without a warning: the session pool, which nobody closed either, gives it.
+        if self._users > 0 and self._give_back is not None and self._pid == os.getpid():
+            free_in_background(self._give_back)
 
 
 def connect(
@@ -140,20 +87,3 @@ def connect(
     except BaseException:
         servers.release()
         raise
-
-
-def _require_package(server: str, extra: str | None) -> None:
-    """Fail before a child is started, with the name of what to install."""
-    engine = engine_of(server)
-    if engine is not None:
-        engine.require()
-        return
-    package = server.partition(":")[0].partition(".")[0]
-    if importlib.util.find_spec(package) is None:
-        if extra is not None:
-            raise MissingExtraError(f"the environment package {package!r}", extra)
-        raise UsageError(f"the environment package {package!r} is not installed here")
-
-
-def _nothing() -> None:
-    """Release nothing: the servers are somebody else's."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import functools
-import re
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
@@ -13,14 +11,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 from openenv_gym.client.client_models import ActT, ClientModels, ObsT, StateT, reply_payload
 from openenv_gym.client.dialects import DEFAULT_OUTAGE_TIMEOUT, Dialect
 from openenv_gym.client.dialling import WebSocketDial
+from openenv_gym.client.factories import space_subdomain, unstarted
 from openenv_gym.client.handle import UnstartedClient
 from openenv_gym.client.link import Link
 from openenv_gym.client.sharing import shared_connector
 from openenv_gym.client.spilling import SpillingConnector
-from openenv_gym.errors import NotSupportedError, UsageError
+from openenv_gym.errors import UsageError
 from openenv_gym.models import StepResult
 from openenv_gym.providers.endpoint import Endpoint, ServerSpec
-from openenv_gym.providers.provider import Provider
+from openenv_gym.providers.openenv_provider import AnyProvider, as_provider
 from openenv_gym.transport.address import parse_address
 from openenv_gym.wire.messages import FrameReply, Op, Request, SnapshotReply
 
@@ -86,7 +85,7 @@ class EnvClient(ClientModels[ActT, ObsT, StateT]):
         max_message_size_mb: float = 100.0,
         websocket_ping_interval_s: float | None = 20.0,
         websocket_ping_timeout_s: float | None = 15 * 60.0,
-        provider: Provider | None = None,
+        provider: AnyProvider | None = None,
         headers: Mapping[str, str] | None = None,
         token: str | None = None,
         *,
@@ -105,7 +104,7 @@ class EnvClient(ClientModels[ActT, ObsT, StateT]):
         self._link = Link(
             type(self).__name__,
             endpoint=Endpoint(parse_address(base_url).http, token) if base_url is not None else None,
-            provider=provider,
+            provider=None if provider is None else as_provider(provider),
             spec=spec,
             connector=SpillingConnector(
                 shared_connector(
@@ -126,31 +125,38 @@ class EnvClient(ClientModels[ActT, ObsT, StateT]):
     def from_docker_image(
         cls,
         image: str,
-        provider: Provider | None = None,
+        provider: AnyProvider | None = None,
         *,
         env_vars: Mapping[str, str] | None = None,
+        wait_timeout: float | None = None,
         **options: Any,
     ) -> UnstartedClient[Self]:
         """Make a client of a container that is started for it: ``await`` the result, or call ``.sync()``.
 
+        ::
+
+            client = GitEnv.from_docker_image("git-env:latest", memory="4g", message_timeout_s=120).sync()
+
         Args:
             image: The container image.
-            provider: What runs it; stopped when the client is closed.
+            provider: What runs it, or the class of that, by default `DockerProvider`; stopped when the client
+                is closed. One that was written for OpenEnv will do (``start_container``, ``wait_for_ready``,
+                ``stop_container``).
             env_vars: Environment variables of the container.
-            options: For the client's constructor.
+            wait_timeout: Seconds the container may take until its server answers.
+            options: What the client's constructor takes is for that. The rest is for the provider that is
+                made here, or for an OpenEnv provider's ``start_container``.
 
         Raises:
-            NotSupportedError: No provider was given.
+            UsageError: An option that nobody takes.
         """
-        if provider is None:
-            raise NotSupportedError(
-                "no container provider is built in yet: pass provider=, or start the container yourself "
-                f"(docker run -p 8000:8000 {image}) and use {cls.__name__}(base_url='http://localhost:8000')"
-            )
-        spec = ServerSpec(image=image, environ=env_vars or {})
-        return UnstartedClient(
-            functools.partial(cls, provider=provider, spec=spec, **options),
+        return unstarted(
+            cls,
             f"{cls.__name__}.from_docker_image()",
+            ServerSpec(image=image, environ=env_vars or {}),
+            provider,
+            wait_timeout,
+            options,
         )
 
     @classmethod
@@ -158,35 +164,27 @@ class EnvClient(ClientModels[ActT, ObsT, StateT]):
         cls,
         repo_id: str,
         *,
-        provider: Provider | None = None,
+        provider: AnyProvider | None = None,
+        tag: str = "latest",
         env_vars: Mapping[str, str] | None = None,
+        wait_timeout: float | None = None,
         **options: Any,
     ) -> UnstartedClient[Self]:
-        """Make a client of a Hugging Face Space's image, run by a provider; see `from_docker_image`.
+        """Make a client of a Hugging Face Space that is run here; see `from_docker_image`.
 
         Args:
             repo_id: The space, as ``owner/name``.
             provider: What runs it; stopped when the client is closed.
-            env_vars: Environment variables of the container.
-            options: For the client's constructor.
+            tag: The image's tag.
+            env_vars: Environment variables of the server.
+            wait_timeout: Seconds it may take until it answers.
+            options: As for `from_docker_image`.
 
         Raises:
-            NotSupportedError: No provider was given.
-            UsageError: ``repo_id`` is not ``owner/name``.
+            UsageError: ``repo_id`` is not ``owner/name``, or an option that nobody takes.
         """
-        owner, slash, name = repo_id.partition("/")
-        if not (owner and slash and name) or "/" in name:
-            raise UsageError(f"a space is named owner/name; got {repo_id!r}")
-        subdomain = re.sub(r"[^a-z0-9]+", "-", f"{owner}-{name}".lower()).strip("-")
-        if provider is None:
-            raise NotSupportedError(
-                "no provider for Hugging Face Spaces is built in yet: pass provider=, or use the running "
-                f"space by {cls.__name__}(base_url='https://{subdomain}.hf.space')"
-            )
-        spec = ServerSpec(image=f"registry.hf.space/{subdomain}:latest", environ=env_vars or {})
-        return UnstartedClient(
-            functools.partial(cls, provider=provider, spec=spec, **options), f"{cls.__name__}.from_env()"
-        )
+        spec = ServerSpec(image=f"registry.hf.space/{space_subdomain(repo_id)}:{tag}", environ=env_vars or {})
+        return unstarted(cls, f"{cls.__name__}.from_env()", spec, provider, wait_timeout, options)
 
     @property
     def base_url(self) -> str | None:

@@ -13,6 +13,7 @@ from openenv_gym.client.channel import Connector
 from openenv_gym.client.io_thread import IoThread, io_thread
 from openenv_gym.client.session import RemoteSession
 from openenv_gym.errors import ClosedError, ConcurrentCallError, SessionLostError
+from openenv_gym.providers.abandoned import free_in_background
 from openenv_gym.providers.endpoint import Endpoint, ServerSpec
 from openenv_gym.providers.provider import Provider
 from openenv_gym.wire.messages import Request
@@ -48,6 +49,7 @@ class Link:
         self._spec = spec
         self._connector = connector
         self._connect_timeout = connect_timeout
+        self._owner: Link | None = None  # kept, because the server ends when its owner is forgotten
         self._session: RemoteSession | None = None
         self._io: IoThread | None = None
         self._starting = threading.Lock()
@@ -58,12 +60,14 @@ class Link:
 
     def sibling(self) -> Link:
         """A link of its own session to the same, running server; it never stops that server."""
-        return Link(
+        link = Link(
             self.name,
             endpoint=self._start_server(),
             connector=self._connector,
             connect_timeout=self._connect_timeout,
         )
+        link._owner = self
+        return link
 
     async def asibling(self) -> Link:
         """Do what `sibling` does."""
@@ -147,11 +151,19 @@ class Link:
                 await asyncio.shield(asyncio.to_thread(self._stop_server))
 
     def __del__(self) -> None:
-        session = self._mine()
-        if self._closed or session is None or not session.is_open:
+        if self._closed:
             return
-        warnings.warn(f"unclosed {self.name}: use `with`, or call close()", ResourceWarning, stacklevel=1)
-        io_thread().submit(session.close())
+        left = []
+        session, provider = self._mine(), self._provider
+        if session is not None and session.is_open:
+            io_thread().submit(session.close())
+            left.append("session")
+        if provider is not None and self.endpoint is not None and self._pid == os.getpid():
+            free_in_background(provider.stop)
+            left.append("server")
+        if left:  # last: whoever makes it an error must not stop the rest
+            text = f"unclosed {self.name}, with a {' and a '.join(left)}: use `with`, or call close()"
+            warnings.warn(text, ResourceWarning, stacklevel=1)
 
     # --- inside ----------------------------------------------------------------------------------------
 

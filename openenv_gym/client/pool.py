@@ -262,8 +262,9 @@ class SessionPool:
 
     def __del__(self) -> None:
         if not self._closed and self._io.is_mine:
-            warnings.warn(f"unclosed {self!r}: call close()", ResourceWarning, source=self, stacklevel=1)
             self._io.submit(_close_all(self._lanes))
+            # Last: whoever makes it an error must not stop the rest.
+            warnings.warn(f"unclosed {self!r}: call close()", ResourceWarning, source=self, stacklevel=1)
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"

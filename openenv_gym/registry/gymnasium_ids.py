@@ -18,7 +18,7 @@ def register_all() -> None:
 
 def register(entry: EnvironmentEntry) -> None:
     """Register one environment for ``gymnasium.make`` and ``gymnasium.make_vec``."""
-    kwargs = {"server": entry.server, "image": entry.image, "extra": entry.extra}
+    kwargs = {"server": entry.server, "default_image": entry.image, "extra": entry.extra}
     gymnasium.register(
         id=gymnasium_id(entry),
         entry_point="openenv_gym.adapters.remote_env:RemoteEnv",

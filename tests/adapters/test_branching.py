@@ -11,7 +11,7 @@ import pytest
 import openenv_gym
 from openenv_gym import RemoteEnv
 from openenv_gym.errors import ClosedError, NotResetError, NotSupportedError, SnapshotLostError, UsageError
-from openenv_gym.providers.endpoint import Endpoint, ServerSpec
+from openenv_gym.providers import Endpoint, Provider, ServerSpec
 from openenv_gym.server import ServerSettings, create_app
 from tests.server.sample_environments import Gambler, Heard, InlineGambler, Say
 from tests.server.talk import active, wait_until_empty
@@ -99,7 +99,7 @@ def test_openenv_s_dialect_has_none(gambler: LiveServer) -> None:
         env.step(SAY)
 
 
-class Hired:
+class Hired(Provider):
     """A provider whose server runs already; says how often it was stopped."""
 
     def __init__(self, server: LiveServer) -> None:
@@ -112,9 +112,12 @@ class Hired:
     def stop(self) -> None:
         self.stopped += 1
 
+    def logs(self) -> str:
+        return ""
+
 
 def test_the_server_stops_with_the_last_of_them(gambler: LiveServer) -> None:
-    hired: Any = Hired(gambler)
+    hired = Hired(gambler)
     env = RemoteEnv(provider=hired, server="nobody.asks:app")
     env.reset(seed=3)
     twin = env.fork()

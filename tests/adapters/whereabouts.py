@@ -16,6 +16,7 @@ class Wait(Action):
 class Whereabouts(Observation):
     pid: int = 0
     siblings: str = ""
+    colour: str = ""
 
 
 class Stationary(Environment[Wait, Whereabouts, State]):
@@ -24,7 +25,8 @@ class Stationary(Environment[Wait, Whereabouts, State]):
 
     def reset(self, seed: int | None = None, episode_id: str | None = None, **kwargs: Any) -> Whereabouts:
         self._state = State(episode_id=episode_id)
-        return Whereabouts(pid=os.getpid(), siblings=os.environ.get("OPENENV_GYM_SIBLINGS", ""))
+        siblings, colour = (os.environ.get(name, "") for name in ("OPENENV_GYM_SIBLINGS", "COLOUR"))
+        return Whereabouts(pid=os.getpid(), siblings=siblings, colour=colour)
 
     def step(self, action: Wait, timeout_s: float | None = None, **kwargs: Any) -> Whereabouts:
         self._state.step_count += 1

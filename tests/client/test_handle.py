@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import copy
 import gc
+import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from openenv_gym.client.generic_client import GenericEnvClient
 from openenv_gym.errors import (
     ClosedError,
-    NotSupportedError,
+    MissingExtraError,
+    ProviderError,
     ServerUnreachableError,
     StartupError,
     UsageError,
@@ -22,6 +25,7 @@ from openenv_gym.providers.endpoint import Endpoint, ServerSpec
 from openenv_gym.providers.provider import Provider
 from tests.client.dialect_server import DialectServer, serving
 from tests.client.patience import wait_until
+from tests.providers.lent_container import LentContainer
 
 
 class NearbyProvider(Provider):
@@ -73,9 +77,11 @@ async def test_awaiting_a_handle_starts_the_server(provider: NearbyProvider, ser
 
 
 def test_a_handle_without_async(provider: NearbyProvider, server: DialectServer) -> None:
-    handle = GenericEnvClient.from_env("Open_Env/Echo.Env", provider=provider, message_timeout_s=5.0)
+    handle = GenericEnvClient.from_env(
+        "Open_Env/Echo.Env", provider=provider, tag="v2", message_timeout_s=5.0
+    )
     with handle.sync() as client:
-        assert provider.specs == [ServerSpec(image="registry.hf.space/open-env-echo-env:latest")]
+        assert provider.specs == [ServerSpec(image="registry.hf.space/open-env-echo-env:v2")]
         client.reset()
         assert server.live == 1
     assert (provider.stops > 0, server.live) == (True, 0)
@@ -114,11 +120,44 @@ def test_a_handle_that_is_dropped_leaves_nothing(provider: NearbyProvider) -> No
     assert (provider.specs, provider.stops) == ([], 0)
 
 
+def test_what_the_client_does_not_take_is_for_the_provider() -> None:
+    class Named(GenericEnvClient):
+        def __init__(self, *args: Any, name: str = "", **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.name = name
+
+    container = LentContainer("http://127.0.0.1:9")
+    options = {"name": "Ada", "message_timeout_s": 5.0, "memory": "1g"}
+    handle = Named.from_docker_image("echo-env", container, env_vars={"A": "1"}, wait_timeout=7.0, **options)
+    with pytest.raises(ServerUnreachableError):
+        handle.sync()
+    assert container.calls == [
+        ("start", "echo-env", {"A": "1"}, {"memory": "1g"}),
+        ("wait", "http://127.0.0.1:9", 7.0),
+        ("stop",),
+    ]
+
+
+def test_options_that_nobody_takes(provider: NearbyProvider) -> None:
+    with pytest.raises(UsageError, match=r"memory=, ready_timeout= too: give that to NearbyProvider\("):
+        GenericEnvClient.from_docker_image("echo-env", provider, memory="1g", wait_timeout=5.0)
+    with pytest.raises(UsageError, match=r"from_env\(\) takes .*'memry'"):
+        GenericEnvClient.from_env("openenv/echo", memry="1g")
+
+
 @pytest.mark.parametrize("make", [GenericEnvClient.from_docker_image, GenericEnvClient.from_env])
-def test_without_a_provider_the_way_out_is_named(make: object) -> None:
-    assert callable(make)
-    with pytest.raises(NotSupportedError, match=r"provider=.*base_url="):
-        make("openenv/echo-env")
+def test_without_a_provider_it_is_docker_s_container(make: Any) -> None:
+    """Its options are taken, and where no engine answers that is what is said."""
+    handle = make("openenv/echo-env", engine="tcp://127.0.0.1:9", memory="1g", gpus="all", wait_timeout=3.0)
+    with pytest.raises(ProviderError, match="no Docker engine answers at"):
+        handle.sync()
+
+
+def test_without_the_docker_sdk_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "docker", None)
+    handle = GenericEnvClient.from_docker_image("echo-env", engine="unix:///nowhere")
+    with pytest.raises(MissingExtraError, match=r"openenv-gym\[docker\]"):
+        handle.sync()
 
 
 @pytest.mark.parametrize("name", ["echo-env", "a/b/c", "/b", "a/"])
@@ -179,3 +218,24 @@ async def test_a_cancelled_start_stops_the_server(provider: NearbyProvider) -> N
     with pytest.raises(asyncio.CancelledError):
         await starting
     assert provider.stops > 0
+
+
+def test_a_client_that_is_forgotten_stops_its_server(provider: NearbyProvider, server: DialectServer) -> None:
+    client = GenericEnvClient.from_docker_image("echo-env", provider).sync()
+    child = client.new_session()
+    child.reset()
+    with pytest.warns(ResourceWarning) as caught:
+        del client
+        gc.collect()
+        assert provider.stops == 0, "a session of it is still in use"
+        del child
+        gc.collect()
+    assert "unclosed GenericEnvClient, with a session and a server" in str(caught[-1].message)
+    wait_until(lambda: (provider.stops, server.live) == (1, 0))
+
+
+def test_a_client_that_is_forgotten_before_it_started_anything(provider: NearbyProvider) -> None:
+    client = GenericEnvClient(provider=provider, spec=ServerSpec(image="echo-env"))
+    del client
+    gc.collect()
+    assert (provider.specs, provider.stops) == ([], 0)
