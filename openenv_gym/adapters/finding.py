@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 
 from openenv_gym.adapters.servers import Servers
+from openenv_gym.client.fleet import Fleet
 from openenv_gym.errors import MissingExtraError, UsageError
 from openenv_gym.providers.endpoint import Endpoint, ServerSpec
 from openenv_gym.providers.openenv_provider import AnyProvider, as_provider
@@ -17,7 +18,7 @@ def find_servers(
     base_url: str | Sequence[str] | None = None,
     *,
     token: str | None = None,
-    provider: AnyProvider | None = None,
+    provider: AnyProvider | Fleet | None = None,
     image: str | None = None,
     num_containers: int | None = None,
     env_vars: Mapping[str, str] | None = None,
@@ -33,7 +34,7 @@ def find_servers(
     Args:
         base_url: Servers that run already, one or several.
         token: Bearer token for ``base_url``.
-        provider: Starts the server now; stopped on release.
+        provider: Starts the server now; stopped on release. A fleet that somebody started goes on.
         image: The container image to run.
         num_containers: How many servers to run, as a `Fleet`, each started by a copy of the provider.
         env_vars: Environment variables for the server that is started.
@@ -65,6 +66,9 @@ def find_servers(
         _require_package(server, extra)
         return _embedded(spec, workers)
     _refuse_workers(workers)
+    if isinstance(provider, Fleet):
+        provider.lease(spec)
+        return Servers(provider, provider.release)
     return _started(as_provider(provider) if provider is not None else _docker(), spec)
 
 

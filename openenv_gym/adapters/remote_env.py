@@ -14,6 +14,7 @@ from openenv_gym.adapters.infos import fault_text, make_info
 from openenv_gym.adapters.interface import Transition
 from openenv_gym.adapters.servers import connect
 from openenv_gym.client.dialects import DEFAULT_OUTAGE_TIMEOUT, Dialect
+from openenv_gym.client.fleet import Fleet
 from openenv_gym.errors import (
     ClosedError,
     EnvError,
@@ -53,7 +54,7 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
         base_url: The server, for example ``"http://localhost:8000"``; of several, the first healthy one.
         provider: Starts the server instead; stopped by `close`. A provider is for one server: where
             Gymnasium makes several environments (``make_vec`` with ``vectorization_mode="async"``), give what
-            makes one, for example ``partial(DockerProvider, memory="4g")``.
+            makes one, for example ``partial(DockerProvider, memory="4g")``; or a `Fleet`, which all share.
         image: The container image to run, by ``provider`` or else by a `DockerProvider` with its defaults.
         server: The environment's ASGI app as an import string, or another library's environment as
             ``engine:ID``, for example ``"gymnasium:CartPole-v1"``. With nothing else to run or to call, it
@@ -91,7 +92,7 @@ class RemoteEnv(gymnasium.Env[Any, Any]):
         self,
         base_url: str | Sequence[str] | None = None,
         *,
-        provider: AnyProvider | None = None,
+        provider: AnyProvider | Fleet | None = None,
         image: str | None = None,
         server: str | None = None,
         token: str | None = None,

@@ -19,6 +19,7 @@ from openenv_gym.adapters.remote_env import (
     check_on_fault,
 )
 from openenv_gym.client.dialects import DEFAULT_OUTAGE_TIMEOUT, Dialect
+from openenv_gym.client.fleet import Fleet
 from openenv_gym.errors import UsageError
 from openenv_gym.providers.openenv_provider import AnyProvider
 from openenv_gym.wire.messages import FrameReply, Op, Request, StateReply
@@ -37,7 +38,8 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         base_url: The server, or several; lanes are spread over all, and over those that these name as their
             siblings (``serve --workers``).
         num_envs: How many lanes, each with a session of its own.
-        provider: Starts the server instead; stopped by `close`.
+        provider: Starts the server instead; stopped by `close`. Or a `Fleet`, which keeps several running: a
+            lane whose server is lost goes to another, at its next reset.
         image: The container image to run, by ``provider`` or else by a `DockerProvider` with its defaults.
         server: The environment's ASGI app as an import string, or another library's environment as
             ``engine:ID``, for example ``"gymnasium:CartPole-v1"``. With nothing else to run or to call, it
@@ -76,7 +78,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         base_url: str | Sequence[str] | None = None,
         *,
         num_envs: int = 1,
-        provider: AnyProvider | None = None,
+        provider: AnyProvider | Fleet | None = None,
         image: str | None = None,
         server: str | None = None,
         token: str | None = None,

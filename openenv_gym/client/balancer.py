@@ -22,6 +22,12 @@ class Site:
         sessions: How many sessions of ours it runs.
         failures: Openings that failed since one worked.
         retry_at: When it may be asked again, on the balancer's clock.
+        capacity: Sessions it takes at most, where whoever started it says so.
+        room: Sessions that fit there, as far as it has told.
+        is_draining: It takes no new sessions.
+        gone: Why it is no more; ``None`` while it is there.
+        misfires: Episodes in a row that failed at their start.
+        last_misfire: How the last of them failed.
     """
 
     def __init__(self, endpoint: Endpoint, *, is_given: bool = True) -> None:
@@ -30,6 +36,18 @@ class Site:
         self.sessions = 0
         self.failures = 0
         self.retry_at = 0.0
+        self.capacity: int | None = None
+        self.room: int | None = None
+        self.is_draining = False
+        self.gone: str | None = None
+        self.misfires = 0
+        self.last_misfire = ""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether sessions of ours queue there for a slot."""
+        room = _least(self.room, self.capacity)
+        return room is not None and self.sessions > room
 
 
 class Balancer:
@@ -39,12 +57,14 @@ class Balancer:
     once all have told it; one that has no room comes last.
 
     Args:
-        endpoints: At least one.
+        endpoints: Those to begin with.
         clock: Tells the time in seconds.
         jitter: Gives numbers in [0, 1), so that many clients do not come back at the same moment.
 
     Attributes:
-        sites: The servers; may be added to, and taken from as long as one without sessions is taken.
+        sites: The servers; may be added to, and taken from.
+        waiting: Sessions that look for a server.
+        successes: Episodes that began well so far.
     """
 
     def __init__(
@@ -54,15 +74,17 @@ class Balancer:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.sites = [Site(endpoint) for endpoint in endpoints]
+        self.waiting = 0
+        self.successes = 0
         self._clock = clock
         self._jitter = jitter
 
     def ready(self) -> list[Site]:
         """List the sites that may be asked now."""
         now = self._clock()
-        return [site for site in self.sites if site.retry_at <= now]
+        return [site for site in self.sites if site.retry_at <= now and not site.is_draining]
 
-    def acquire(self, rooms: Mapping[Site, int | None] | None = None) -> tuple[Site, float]:
+    def acquire(self, rooms: Mapping[Site, int | None] | None = None) -> tuple[Site, float] | None:
         """Choose a site for one session and count it there.
 
         Args:
@@ -70,17 +92,38 @@ class Balancer:
                 does not tell.
 
         Returns:
-            The site, and the seconds to wait before asking it (0.0: now).
+            The site, and the seconds to wait before asking it (0.0: now); ``None`` while there is no site.
         """
         ready = self.ready()
         known = {site: rooms[site] for site in ready if site in rooms} if rooms else {}
         if ready:
             site, pause = _emptiest(known or dict.fromkeys(ready)), 0.0
         else:
-            site = min(self.sites, key=lambda one: one.retry_at)
+            resting = [site for site in self.sites if not site.is_draining]
+            if not resting:
+                return None
+            site = min(resting, key=lambda one: one.retry_at)
             pause = (site.retry_at - self._clock()) * (1.0 + self._jitter())
         site.sessions += 1
         return site, pause
+
+    def relief(self, site: Site) -> Site | None:
+        """Choose a site to which one of another's sessions should move, and count it there.
+
+        Where a server is no longer wanted that is any other; else one on which even then a smaller part of
+        the room would be taken. Servers come back empty, and would stay so.
+        """
+        others = [one for one in self.ready() if one is not site and not one.failures]
+        if not others:
+            return None
+        best = _emptiest({one: one.room for one in others})
+        there, here = _least(best.room, best.capacity), _least(site.room, site.capacity)
+        if not (there and here):
+            there = here = 1
+        if not site.is_draining and (best.sessions + 1) / there >= site.sessions / here:
+            return None
+        best.sessions += 1
+        return best
 
     def join(self, site: Site) -> None:
         """Count a session that a fork opened on a site."""
@@ -113,12 +156,17 @@ class Balancer:
 
 
 def _emptiest(rooms: Mapping[Site, int | None]) -> Site:
-    told = None not in rooms.values()
+    known = {site: _least(room, site.capacity) for site, room in rooms.items()}
+    told = None not in known.values()
 
     def rank(site: Site) -> tuple[bool, float, int, int]:
-        room = rooms[site]
+        room = known[site]
         is_full = room is not None and site.sessions >= room
         load = (site.sessions + 1) / room if told and room else 0.0
         return is_full, load, site.sessions, site.failures
 
     return min(rooms, key=rank)
+
+
+def _least(one: int | None, other: int | None) -> int | None:
+    return min((number for number in (one, other) if number is not None), default=None)

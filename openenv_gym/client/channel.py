@@ -63,6 +63,10 @@ class Channel(Protocol):
         """
         ...
 
+    def abort(self) -> None:
+        """Drop the session at once and without a word: its server is gone. Nothing is reported any more."""
+        ...
+
     def close(self, *, orderly: bool) -> asyncio.Future[None]:
         """End the session at the server and free its slot; from now on nothing is reported.
 
@@ -141,4 +145,8 @@ class Connector(Protocol):
         Raises:
             PeerError: It cannot be reached.
         """
+        ...
+
+    def forget(self, endpoint: Endpoint, why: str) -> None:
+        """Drop what there is to a server that is gone; what waits for it ends with an error that says why."""
         ...

@@ -63,6 +63,13 @@ class _Agreement:
         if (spare := self.take_spare()) is not None:
             await spare.close()
 
+    def give_up(self, why: str) -> None:
+        """Drop every connection: the server is gone."""
+        if self.connection is not None:
+            self.connection.give_up(ServerUnreachableError(why))
+        if (spare := self.take_spare()) is not None:
+            spare.abort()
+
     def siblings(self, endpoint: Endpoint, names: tuple[int | str, ...]) -> tuple[Endpoint, ...]:
         """Make endpoints of what the server calls its siblings; objections are logged once."""
         if names != self._names:
@@ -155,6 +162,13 @@ class DialectConnector:
                 return SharedVisit(connection, agreement.siblings(endpoint, connection.greeting.siblings))
             await self._negotiate(agreement, endpoint, timeout)
         return SilentVisit(agreement.arrive())
+
+    def forget(self, endpoint: Endpoint, why: str) -> None:
+        """Drop what there is to a server that is gone; see `Connector.forget`."""
+        if self._loop is asyncio.get_running_loop():
+            agreement = self._agreements.pop(endpoint, None)
+            if agreement is not None:
+                agreement.give_up(why)
 
     def _agreement(self, endpoint: Endpoint) -> _Agreement:
         loop = asyncio.get_running_loop()

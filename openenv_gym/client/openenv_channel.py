@@ -48,6 +48,11 @@ class OpenEnvChannel:
         """Refuse: the dialect has no forks."""
         raise NotSupportedError(openenv.needs_v1("fork"))
 
+    def abort(self) -> None:
+        """Drop the connection; see `Channel.abort`."""
+        self._closing = True
+        self._transport.abort()
+
     def close(self, *, orderly: bool) -> asyncio.Task[None]:
         """End the session; see `Channel.close`."""
         if self._end is None:

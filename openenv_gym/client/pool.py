@@ -16,14 +16,14 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-from openenv_gym.client.balancer import Balancer
 from openenv_gym.client.channel import Connector
 from openenv_gym.client.dialects import DEFAULT_OUTAGE_TIMEOUT, Dialect, DialectConnector
 from openenv_gym.client.dialling import WebSocketDial
 from openenv_gym.client.inbox import Inbox, Result
 from openenv_gym.client.io_thread import io_thread
 from openenv_gym.client.lane import Lane
-from openenv_gym.client.scout import Scout
+from openenv_gym.client.roster import Roster, RosterSubscription
+from openenv_gym.client.roster_view import RosterSource
 from openenv_gym.errors import ClosedError, OpenEnvGymError, UsageError
 from openenv_gym.providers.endpoint import Endpoint
 from openenv_gym.wire.messages import Reply, Request
@@ -43,6 +43,8 @@ class SessionPool:
     Args:
         endpoints: The servers, to which those add themselves that they name (see `siblings`); new sessions
             go to the one with the fewest, or the most room where servers tell it, avoiding those that fail.
+            Or who keeps them, for example a running `Fleet`: then servers come and go, sessions on one that
+            is gone are lost at once, and a ``reset`` moves a session to a server that came up empty.
         num_lanes: How many lanes.
         connect_timeout: Seconds one attempt to connect may take.
         open_timeout: Seconds a reset submitted with ``timeout=None`` may look for a server.
@@ -59,7 +61,7 @@ class SessionPool:
 
     def __init__(
         self,
-        endpoints: Sequence[Endpoint],
+        endpoints: Sequence[Endpoint] | RosterSource,
         num_lanes: int,
         *,
         connect_timeout: float = 10.0,
@@ -72,7 +74,9 @@ class SessionPool:
         connector: Connector | None = None,
     ) -> None:
         self._closed = True  # until construction went through
-        if not endpoints or num_lanes < 1:
+        source = None if isinstance(endpoints, Sequence) else endpoints
+        given = endpoints if isinstance(endpoints, Sequence) else ()
+        if (source is None and not given) or num_lanes < 1:
             raise UsageError("a session pool needs at least one endpoint and one lane")
         if connector is None:
             connector = DialectConnector(
@@ -81,17 +85,18 @@ class SessionPool:
                 outage_timeout=outage_timeout,
                 share_arrays=share_arrays,
             )
-        balancer = Balancer(endpoints)
-        scout = Scout(connector, balancer, sessions=num_lanes, timeout=connect_timeout)
+        roster = Roster(connector, given, sessions=num_lanes, timeout=connect_timeout)
         self._begin(
             [
-                Lane(connector, balancer, scout, connect_timeout=connect_timeout, open_timeout=open_timeout)
+                Lane(roster, connect_timeout=connect_timeout, open_timeout=open_timeout)
                 for _ in range(num_lanes)
-            ]
+            ],
+            None if source is None else RosterSubscription(source, roster, io_thread().loop),
         )
 
-    def _begin(self, lanes: list[Lane]) -> None:
+    def _begin(self, lanes: list[Lane], servers: RosterSubscription | None) -> None:
         self._lanes = lanes
+        self._servers = servers
         self._io = io_thread()
         self._inbox = Inbox(self._io.loop, len(lanes))
         self._abandonments = 0
@@ -230,7 +235,9 @@ class SessionPool:
         self._require_usable()
         twin = SessionPool.__new__(SessionPool)
         twin._closed = True
-        twin._begin([self._io.run(self._lanes[lane].fork(snapshot, timeout))])
+        if self._servers is not None:
+            self._servers.share()
+        twin._begin([self._io.run(self._lanes[lane].fork(snapshot, timeout))], self._servers)
         return twin
 
     # --- the end ---------------------------------------------------------------------------------------
@@ -251,6 +258,8 @@ class SessionPool:
                 ending.result(_CLOSE_TIMEOUT)
             except TimeoutError:
                 logger.warning("%d sessions are still being ended after %g s", len(self), _CLOSE_TIMEOUT)
+            if self._servers is not None:
+                self._servers.end()
 
     def __enter__(self) -> Self:
         return self
@@ -263,6 +272,8 @@ class SessionPool:
     def __del__(self) -> None:
         if not self._closed and self._io.is_mine:
             self._io.submit(_close_all(self._lanes))
+            if self._servers is not None:
+                self._servers.end()
             # Last: whoever makes it an error must not stop the rest.
             warnings.warn(f"unclosed {self!r}: call close()", ResourceWarning, source=self, stacklevel=1)
 

@@ -103,7 +103,3 @@ class RosterSource(Protocol):
     def detach(self, listener: RosterListener) -> None:
         """Tell it no more."""
         ...
-
-    def suspect(self, endpoint: Endpoint) -> None:
-        """Take a closer look at a server: a connection to it broke, or was refused. Returns at once."""
-        ...

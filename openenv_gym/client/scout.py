@@ -74,7 +74,10 @@ class Scout:
                     self._balancer.failed(site)
             else:
                 await asyncio.wait(waiting.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        return {site: visit.room for site, visit in self._answered().items() if site in self._balancer.sites}
+        rooms = {site: visit.room for site, visit in self._answered().items() if site in self._balancer.sites}
+        for site, room in rooms.items():
+            site.room = room
+        return rooms
 
     async def visit(self, site: Site) -> None:
         """Visit one server, be it only to see that it is who it should be; to be called in a `party`.
@@ -83,6 +86,28 @@ class Scout:
             PeerError: It cannot be reached, or is somebody else.
         """
         await asyncio.shield(self._visit(site))
+
+    def forget(self, site: Site) -> None:
+        """Break off the visit to a server that is gone.
+
+        Whoever waits for it has to be told first: to them a visit that is cancelled looks like an end of
+        their own.
+        """
+        self._named.pop(site, None)
+        visit = self._visits.pop(site, None)
+        if visit is not None and _is_success(visit):
+            visit.result().leave()
+        elif visit is not None:
+            visit.cancel()
+
+    def kin(self, site: Site) -> list[Site]:
+        """List the sites that nobody but this one has named: they come and go with it."""
+        named = {one: addresses for one, (_, addresses) in list(self._named.items())}
+        if not named.get(site):
+            return []
+        others = frozenset[str]().union(*(named[one] for one in named if one.is_given and one is not site))
+        own = named[site] - others
+        return [one for one in self._balancer.sites if not one.is_given and _address(one.endpoint) in own]
 
     # --- visits ----------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ threads. What is legal when is decided by `wire.client_session`; how bytes trave
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from openenv_gym.client.channel import Channel, Connector
 from openenv_gym.client.io_thread import Done
@@ -57,12 +58,14 @@ class RemoteSession:
 
     Attributes:
         endpoint: Where the next connection goes.
+        watch: Is told how the next call ends, once, unless its caller gave it up.
     """
 
     def __init__(
         self, connector: Connector, endpoint: Endpoint, *, connect_timeout: float | None = 10.0
     ) -> None:
         self.endpoint = endpoint
+        self.watch: Callable[[Reply | BaseException], None] | None = None
         self._connector = connector
         self._connect_timeout = connect_timeout
         self._machine = ClientSession()
@@ -150,6 +153,7 @@ class RemoteSession:
 
     def abandon(self) -> None:
         """Give up the call that runs, if one does, even if an interrupt cut its start short."""
+        self.watch = None
         if self._machine.phase is Phase.BUSY:
             self._end_call(SessionLostError(f"{self._op}() was cancelled before its reply came"))
 
@@ -228,8 +232,21 @@ class RemoteSession:
 
     def _report(self, result: Reply | BaseException) -> None:
         done, self._done, self._deadline = self._done, None, None
+        if self.watch is not None:
+            watch, self.watch = self.watch, None
+            watch(result)
         if done is not None:
             done(result)
+
+    def cut(self, cause: SessionLostError) -> None:
+        """Give the session up without a word to the server, which is gone; a call that runs ends so."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.abort()
+        self.watch = None
+        if self._machine.phase is not Phase.FRESH:
+            self._machine.fail(cause)
+        self._report(cause)
 
     async def fork(self, snapshot: str, timeout: float | None) -> RemoteSession:
         """Open another session at the same server, where this one was when a snapshot was taken.
@@ -352,6 +369,7 @@ class RemoteSession:
 
     async def _shut(self) -> None:
         busy = self._done is not None
+        self.watch = None
         if self._opening is not None:
             self._opening.cancel()
         if self._timer is not None:

@@ -50,6 +50,10 @@ class SpillingConnector:
         finally:
             home.leave()
 
+    def forget(self, endpoint: Endpoint, why: str) -> None:
+        """Drop what there is to a server that is gone; see `Connector.forget`."""
+        self._connector.forget(endpoint, why)
+
     async def _has_room(self, sibling: Endpoint, group: str) -> bool:
         """See whether a sibling is there, is what it should be, and has a free slot."""
         try:

@@ -181,6 +181,9 @@ class MemoryConnector:
     async def visit(self, endpoint: Endpoint, timeout: float | None) -> SilentVisit:
         return SilentVisit()
 
+    def forget(self, endpoint: Endpoint, why: str) -> None:
+        pass
+
 
 class _SocketPeer:
     def __init__(self, connection: ServerConnection) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from openenv_gym.client.balancer import Balancer
 from openenv_gym.client.lane import Lane
-from openenv_gym.client.scout import Scout
+from openenv_gym.client.roster import Roster
 from openenv_gym.errors import (
     CapacityError,
     EnvironmentFailedError,
@@ -33,8 +33,8 @@ class LaneUser:
     def __init__(self, connector: MemoryConnector, *urls: str, balancer: Balancer | None = None) -> None:
         loop = asyncio.get_running_loop()
         self.balancer = balancer or Balancer([Endpoint(url) for url in urls], clock=loop.time)
-        scout = Scout(connector, self.balancer, sessions=1, timeout=10.0)
-        self.lane = Lane(connector, self.balancer, scout, connect_timeout=10.0, open_timeout=60.0)
+        self.roster = Roster(connector, (), sessions=1, timeout=10.0, balancer=self.balancer)
+        self.lane = Lane(self.roster, connect_timeout=10.0, open_timeout=60.0)
 
     async def __call__(self, request: Request, timeout: float | None = 5.0) -> Any:
         future = asyncio.get_running_loop().create_future()

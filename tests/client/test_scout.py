@@ -10,7 +10,7 @@ import pytest
 from openenv_gym.client.balancer import Balancer
 from openenv_gym.client.dialects import DialectConnector
 from openenv_gym.client.lane import Lane
-from openenv_gym.client.scout import Scout
+from openenv_gym.client.roster import Roster
 from openenv_gym.errors import NoHealthyServerError, SessionLostError
 from openenv_gym.providers.endpoint import Endpoint
 from openenv_gym.wire.messages import Op, Outcome, Request
@@ -48,11 +48,8 @@ class Host:
             [Endpoint(url) for url in urls or ("http://host:1",)], clock=loop.time, jitter=lambda: 0.0
         )
         connector = DialectConnector(self.dial)
-        scout = Scout(connector, self.balancer, sessions=count, timeout=10.0)
-        return [
-            Lane(connector, self.balancer, scout, connect_timeout=10.0, open_timeout=60.0)
-            for _ in range(count)
-        ]
+        self.roster = Roster(connector, (), sessions=count, timeout=10.0, balancer=self.balancer)
+        return [Lane(self.roster, connect_timeout=10.0, open_timeout=60.0) for _ in range(count)]
 
     @property
     def connections(self) -> int:

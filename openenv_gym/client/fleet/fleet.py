@@ -228,6 +228,11 @@ class Fleet:
 
     # --- environments ----------------------------------------------------------------------------------
 
+    @property
+    def knows_what_to_run(self) -> bool:
+        """Whether it needs no environment to say what its servers run."""
+        return self._spec is not None or self._asked_spec is not None
+
     def lease(self, spec: ServerSpec | None = None) -> None:
         """Use the fleet until `release`; the first to do so starts it if nobody has.
 
@@ -266,11 +271,6 @@ class Fleet:
         """Tell it no more."""
         if self._supervisor is not None:
             self._supervisor.detach(listener)
-
-    def suspect(self, endpoint: Endpoint) -> None:
-        """Take a closer look at a server soon: a connection to it broke, or was refused."""
-        if self._supervisor is not None:
-            self._supervisor.suspect(endpoint)
 
     # --- care ------------------------------------------------------------------------------------------
 

@@ -41,10 +41,6 @@ class Health:
         """When it is to be looked at next."""
         return min(self._look_at, self._ask_at)
 
-    def hurry(self, now: float) -> None:
-        """Look as soon as possible: somebody lost a connection to it."""
-        self._look_at = now
-
     def take_turn(self, now: float) -> bool:
         """Begin a look; return whether to ask a question too."""
         asks = now >= self._ask_at

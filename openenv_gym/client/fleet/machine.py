@@ -48,6 +48,19 @@ class Look:
     asks: bool
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """That a server ended by itself.
+
+    Attributes:
+        how: In words.
+        last_words: The end of its log.
+    """
+
+    how: str
+    last_words: str = ""
+
+
 Command = Start | Stop | Look
 
 
@@ -171,12 +184,6 @@ class FleetMachine:
         names = ", ".join(place.name for place in self._places)
         raise UsageError(f"no server {name!r} in this fleet; there are {names}")
 
-    def suspect(self, now: float, endpoint: Endpoint) -> None:
-        """Look at a server soon."""
-        for place in self._places:
-            if place.endpoint == endpoint and place.health is not None:
-                place.health.hurry(now)
-
     def shut(self, now: float) -> None:
         """Stop everything, and start nothing any more."""
         self._is_shut = True
@@ -201,13 +208,13 @@ class FleetMachine:
         if (place := self._find(run)) is not None:
             self._lose(place, now, ServerState.DEAD, error)
 
-    def looked(self, now: float, run: int, ended: str | None, problem: str | None, *, asked: bool) -> None:
+    def looked(self, now: float, run: int, end: End | None, problem: str | None, *, asked: bool) -> None:
         """A look is over.
 
         Args:
             now: The time.
             run: The server.
-            ended: How it ended, if it did.
+            end: How it ended, if it did.
             problem: Why there was no good answer, if one was asked for.
             asked: Whether one was.
         """
@@ -215,8 +222,9 @@ class FleetMachine:
         if place is None or place.health is None or place.look_began is None:
             return
         place.look_began = None
-        if ended is not None:
-            self._lose(place, now, ServerState.DEAD, f"it {ended}")
+        if end is not None:
+            self._lose(place, now, ServerState.DEAD, f"it {end.how}")
+            place.last_error += f"; the last it wrote: {end.last_words}" if end.last_words else ""
         elif problem is not None:
             self._note_miss(place, now, problem)
         elif asked:

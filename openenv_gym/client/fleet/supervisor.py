@@ -16,7 +16,7 @@ import time
 import weakref
 from collections.abc import Callable
 
-from openenv_gym.client.fleet.machine import Command, FleetMachine, Look, Start, Stop
+from openenv_gym.client.fleet.machine import Command, End, FleetMachine, Look, Start, Stop
 from openenv_gym.client.fleet.status import FleetStatus
 from openenv_gym.client.fleet.status_file import StatusFile
 from openenv_gym.client.roster_view import RosterListener, RosterView
@@ -28,7 +28,7 @@ from openenv_gym.providers.readiness import probe
 logger = logging.getLogger(__name__)
 
 _TICK = 0.25  # seconds between ticks when nothing happens
-_LAST_WORDS = 300  # characters of its log that are told with a server's end
+_LAST_WORDS = 300  # characters of its log that are kept with a server's end
 
 _live: weakref.WeakSet[Supervisor] = weakref.WeakSet()
 
@@ -114,10 +114,6 @@ class Supervisor:
         with self._lock:
             order(self._machine, self._clock())
         self._inbox.put(None)
-
-    def suspect(self, endpoint: Endpoint) -> None:
-        """Take a closer look at a server soon. Returns at once."""
-        self._inbox.put(lambda now: self._machine.suspect(now, endpoint))
 
     def attach(self, listener: RosterListener) -> None:
         """Tell a listener of the servers, now and at every change, in order."""
@@ -261,16 +257,14 @@ class Supervisor:
     def _look(self, run: int, endpoint: Endpoint, asks: bool) -> None:
         problem = probe(endpoint, self._health_timeout) if asks else None
         answers = asks and problem is None
-        ended = None if answers else self._end_of(self._providers[run])
-        self._inbox.put(lambda now: self._machine.looked(now, run, ended, problem, asked=asks))
+        end = None if answers else self._end_of(self._providers[run])
+        self._inbox.put(lambda now: self._machine.looked(now, run, end, problem, asked=asks))
 
-    def _end_of(self, provider: Provider) -> str | None:
+    def _end_of(self, provider: Provider) -> End | None:
         """How a server ended; ``None`` if it runs, or if that cannot be told: then its answers decide."""
         try:
-            ended = provider.ended()
-            if ended is not None and (words := provider.logs().strip()):
-                return f"{ended}; the last it wrote: {words[-_LAST_WORDS:]}"
-            return ended
+            how = provider.ended()
+            return None if how is None else End(how, provider.logs().strip()[-_LAST_WORDS:])
         except Exception as error:  # noqa: BLE001 - whatever a provider raises, the fleet goes on
             logger.warning("it cannot be told whether a server of the fleet runs: %s", error)
             return None

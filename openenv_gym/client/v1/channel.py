@@ -45,6 +45,10 @@ class SharedChannel:
         origin = self.session, snapshot
         return await self._connection.open(timeout, on_reply, on_lost, origin=origin)
 
+    def abort(self) -> None:
+        """Drop the session; see `Channel.abort`."""
+        self._end = self._connection.leave(self, patient=False)
+
     def close(self, *, orderly: bool) -> asyncio.Future[None]:
         """End the session, even while a call runs; see `Channel.close`."""
         if self._end is None:

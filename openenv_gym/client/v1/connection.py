@@ -195,6 +195,18 @@ class SharedConnection:
             self._turn_soon()
         return over
 
+    def give_up(self, cause: OpenEnvGymError) -> None:
+        """End at once with all that it carries, without a word to the server, which is gone."""
+        self._retired = True
+        self._machine.abandon(cause)
+        self._waiters.release(cause)
+        self._turn()
+        for over in self._goodbyes.values():
+            _settle(over)
+        self._goodbyes.clear()
+        self._line.start_afresh()  # the end of this one; with `end`, no other follows
+        self._line.end()
+
     def _stop_waiting(self, session: str) -> None:
         """Leave a session to its lease."""
         over = self._goodbyes.pop(session, None)
