@@ -89,7 +89,7 @@ def _read(path: Path) -> FleetStatus | None:
         _discard(path)
     except FileNotFoundError:
         return None  # its fleet was stopped meanwhile
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (OSError, ArithmeticError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return None  # of another version of this library
     return None
 
