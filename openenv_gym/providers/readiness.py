@@ -31,7 +31,7 @@ def wait_until_ready(endpoint: Endpoint, *, timeout: float, ended: Callable[[flo
     deadline = begin + timeout
     while True:
         left = deadline - time.monotonic()
-        problem = _probe(endpoint, max(min(left, _LONGEST_ATTEMPT), 0.001))
+        problem = probe(endpoint, max(min(left, _LONGEST_ATTEMPT), 0.001))
         now = time.monotonic()
         left = deadline - now
         pause = min(max(_FIRST_PAUSE, _PAUSE_SHARE * (now - begin)), _LONGEST_PAUSE)
@@ -41,8 +41,13 @@ def wait_until_ready(endpoint: Endpoint, *, timeout: float, ended: Callable[[flo
             return problem
 
 
-def _probe(endpoint: Endpoint, timeout: float) -> str | None:
-    """One request; ``None`` when it was answered with 200."""
+def probe(endpoint: Endpoint, timeout: float) -> str | None:
+    """Ask ``GET /health`` once; return ``None`` when it was answered with 200, else what it met.
+
+    Args:
+        endpoint: Whom to ask. No proxy is used.
+        timeout: Seconds that each wait for the server may take.
+    """
     address = urlsplit(endpoint.base_url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=timeout)
     headers = {} if endpoint.token is None else {"Authorization": f"Bearer {endpoint.token}"}

@@ -14,7 +14,7 @@ from openenv_gym.client.fleet.breaker import Breaker, BreakerRules
 from openenv_gym.client.fleet.elasticity import Elasticity, ElasticityRules, Load
 from openenv_gym.client.fleet.health import Health, HealthRules
 from openenv_gym.client.fleet.place import Place
-from openenv_gym.client.fleet.status import ServerState, ServerStatus
+from openenv_gym.client.fleet.status import ServerPhase, ServerStatus
 from openenv_gym.client.roster_view import Census, RosterView, SiteCount
 from openenv_gym.errors import UsageError
 from openenv_gym.providers.endpoint import Endpoint
@@ -34,9 +34,10 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Stop a server, or what has been started of it, in the background."""
+    """Stop a server, or what has been started of it, in the background; by force if it hangs."""
 
     run: int
+    by_force: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ class FleetMachine:
     @property
     def ready(self) -> int:
         """How many servers take sessions."""
-        return sum(place.state is ServerState.READY for place in self._places)
+        return sum(place.state is ServerPhase.READY for place in self._places)
 
     @property
     def trouble(self) -> str:
@@ -149,7 +150,7 @@ class FleetMachine:
     @property
     def hopeless(self) -> list[str] | None:
         """Why the first start has come to nothing, one entry a place; ``None`` while it may succeed."""
-        missing = [place for place in self._places if place.state is not ServerState.READY]
+        missing = [place for place in self._places if place.state is not ServerPhase.READY]
         tries = 1 if len(missing) == len(self._places) else _LAST_TRIES
         if self.ready >= self._min_size or not missing:
             return None
@@ -201,12 +202,12 @@ class FleetMachine:
         place.capacity = self._sessions_per_server
         place.health = Health(self._health_rules, now)
         place.backoff.served(now)
-        place.enter(ServerState.READY, now)
+        place.enter(ServerPhase.READY, now)
 
     def start_failed(self, now: float, run: int, error: str) -> None:
         """A server could not be started; its provider has left nothing."""
         if (place := self._find(run)) is not None:
-            self._lose(place, now, ServerState.DEAD, error)
+            self._lose(place, now, ServerPhase.DEAD, error)
 
     def looked(self, now: float, run: int, end: End | None, problem: str | None, *, asked: bool) -> None:
         """A look is over.
@@ -223,7 +224,7 @@ class FleetMachine:
             return
         place.look_began = None
         if end is not None:
-            self._lose(place, now, ServerState.DEAD, f"it {end.how}")
+            self._lose(place, now, ServerPhase.DEAD, f"it {end.how}")
             place.last_error += f"; the last it wrote: {end.last_words}" if end.last_words else ""
         elif problem is not None:
             self._note_miss(place, now, problem)
@@ -264,7 +265,7 @@ class FleetMachine:
             self._look_if_due(place, now)
             if place.endpoint is not None and not place.is_draining:
                 broken = self._breaker.cause is not None
-                place.enter(ServerState.BROKEN if broken else ServerState.READY, now)
+                place.enter(ServerPhase.BROKEN if broken else ServerPhase.READY, now)
 
     def _note_stall(self, now: float) -> None:
         last, self._last_tick = self._last_tick, now
@@ -306,7 +307,7 @@ class FleetMachine:
         ]:
             place.run = next(self._runs)
             place.attempts += 1
-            place.enter(ServerState.STARTING, now)
+            place.enter(ServerPhase.STARTING, now)
             self._commands.append(Start(place.run, place.name))
 
     def _look_if_due(self, place: Place, now: float) -> None:
@@ -328,7 +329,7 @@ class FleetMachine:
         if place.health.missed():
             misses = self._health_rules.misses
             self._lose(
-                place, now, ServerState.HUNG, f"GET /health brought no good answer {misses} times: {problem}"
+                place, now, ServerPhase.HUNG, f"it gave no good answer {misses} times in a row: {problem}"
             )
 
     # --- ends ------------------------------------------------------------------------------------------
@@ -340,15 +341,15 @@ class FleetMachine:
             f"{count.misfires} episodes in a row failed at their start, the last with: {count.last_misfire}"
         )
         if not place.is_draining and self._breaker.judge(now, count.misfires, cause):
-            self._lose(place, now, ServerState.BROKEN, cause)
+            self._lose(place, now, ServerPhase.BROKEN, cause)
 
-    def _lose(self, place: Place, now: float, state: ServerState, error: str) -> None:
+    def _lose(self, place: Place, now: float, state: ServerPhase, error: str) -> None:
         """Give up a server, and have another in its place after a pause."""
         place.last_error = error
         if place.is_draining:
-            self._discard(place, error)
+            self._discard(place, error, by_force=state is ServerPhase.HUNG)
             return
-        self._give_up(place, error)
+        self._give_up(place, error, by_force=state is ServerPhase.HUNG)
         place.start_at = place.backoff.failed(now)
         place.enter(state, now)
 
@@ -357,7 +358,7 @@ class FleetMachine:
         if place.endpoint is None:
             self._discard(place, "it is not wanted any more")
         elif not place.is_draining:
-            place.enter(ServerState.DRAINING, now)
+            place.enter(ServerPhase.DRAINING, now)
             place.drain_until = now + (self._drain_timeout if timeout is None else timeout)
 
     def _end_drain(self, place: Place, now: float) -> None:
@@ -367,18 +368,18 @@ class FleetMachine:
         elif place.count.is_draining and not place.count.sessions:
             self._discard(place, "it was drained")
 
-    def _discard(self, place: Place, cause: str) -> None:
+    def _discard(self, place: Place, cause: str, *, by_force: bool = False) -> None:
         self._places.remove(place)
-        self._give_up(place, cause)
+        self._give_up(place, cause, by_force=by_force)
 
-    def _give_up(self, place: Place, cause: str) -> None:
+    def _give_up(self, place: Place, cause: str, *, by_force: bool = False) -> None:
         """Have a place's server stopped in the background, and those who use it told."""
         if place.endpoint is not None:
             self._causes[place.endpoint] = f"the server {place.name} is gone: {cause}"
             while len(self._causes) > _MOST_CAUSES:
                 del self._causes[next(iter(self._causes))]
         if place.run is not None:
-            self._commands.append(Stop(place.run))
+            self._commands.append(Stop(place.run, by_force))
         place.clear()
 
     def _find(self, run: int) -> Place | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from openenv_gym.client.fleet.backoff import Backoff
 from openenv_gym.client.fleet.health import Health
-from openenv_gym.client.fleet.status import ServerState, ServerStatus
+from openenv_gym.client.fleet.status import ServerPhase, ServerStatus
 from openenv_gym.client.roster_view import Serving, SiteCount
 from openenv_gym.providers.endpoint import Endpoint
 
@@ -35,7 +35,7 @@ class Place:
 
     def __init__(self, name: str, now: float) -> None:
         self.name = name
-        self.state = ServerState.STARTING
+        self.state = ServerPhase.STARTING
         self.since = now
         self.run: int | None = None
         self.endpoint: Endpoint | None = None
@@ -53,14 +53,14 @@ class Place:
     @property
     def is_draining(self) -> bool:
         """Whether it takes no more sessions, and is given up when those it has are over."""
-        return self.state is ServerState.DRAINING
+        return self.state is ServerPhase.DRAINING
 
     @property
     def is_being_started(self) -> bool:
         """Whether a start is under way."""
         return self.run is not None and self.endpoint is None
 
-    def enter(self, state: ServerState, now: float) -> None:
+    def enter(self, state: ServerPhase, now: float) -> None:
         """Change the state."""
         if state is not self.state:
             self.state, self.since = state, now

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class ServerState(StrEnum):
+class ServerPhase(StrEnum):
     """What a place of a fleet goes through."""
 
     STARTING = "starting"
@@ -39,7 +39,7 @@ class ServerStatus:
     """
 
     name: str
-    state: ServerState
+    state: ServerPhase
     since: float
     url: str = ""
     sessions: int = 0

@@ -17,7 +17,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from openenv_gym.client.fleet.status import FleetStatus, ServerState, ServerStatus
+from openenv_gym.client.fleet.status import FleetStatus, ServerPhase, ServerStatus
 
 _MOST_BYTES = 4 * 2**20  # of one file; a larger one is none of ours
 _LONGEST_ERROR = 500  # characters
@@ -104,7 +104,7 @@ def _parsed(told: Mapping[str, Any]) -> FleetStatus:
     servers = [
         ServerStatus(
             name=str(one["name"]),
-            state=ServerState(one["state"]),
+            state=ServerPhase(one["state"]),
             since=float(one["since"]),
             url=str(one["url"]),
             sessions=int(one["sessions"]),

@@ -218,8 +218,8 @@ class Supervisor:
                     self._report_failure(run, name, error)
                 else:
                     self._in_background(lambda: self._start(run, name))
-            case Stop(run) if run in self._providers:
-                self._in_background(lambda: self._stop(run))
+            case Stop(run, by_force) if run in self._providers:
+                self._in_background(lambda: self._stop(run, by_force))
             case Look(run, endpoint, asks) if run in self._providers:
                 self._in_background(lambda: self._look(run, endpoint, asks))
 
@@ -243,9 +243,10 @@ class Supervisor:
         text = f"{type(error).__name__}: {error}"
         self._inbox.put(lambda now: self._machine.start_failed(now, run, text))
 
-    def _stop(self, run: int) -> None:
+    def _stop(self, run: int, by_force: bool) -> None:
+        provider = self._providers[run]
         try:
-            self._providers[run].stop()
+            provider.kill() if by_force else provider.stop()
         except Exception:
             logger.exception("a server of the fleet could not be stopped")
 
@@ -255,19 +256,20 @@ class Supervisor:
         self._inbox.put(forget)
 
     def _look(self, run: int, endpoint: Endpoint, asks: bool) -> None:
+        provider = self._providers[run]
         problem = probe(endpoint, self._health_timeout) if asks else None
-        answers = asks and problem is None
-        end = None if answers else self._end_of(self._providers[run])
+        end = None
+        if not asks or problem is not None:
+            try:
+                state = provider.state()
+                if state.status == "ended":
+                    end = End(state.detail or "ended", provider.logs().strip()[-_LAST_WORDS:])
+                elif state.status == "paused":
+                    problem = f"it {state.detail or 'is paused'}"
+            except Exception as error:  # noqa: BLE001 - whatever a provider raises, the fleet goes on
+                # Its answers decide: an engine that cannot be asked for a while costs no server.
+                logger.info("it cannot be told whether a server of the fleet runs: %s", error)
         self._inbox.put(lambda now: self._machine.looked(now, run, end, problem, asked=asks))
-
-    def _end_of(self, provider: Provider) -> End | None:
-        """How a server ended; ``None`` if it runs, or if that cannot be told: then its answers decide."""
-        try:
-            how = provider.ended()
-            return None if how is None else End(how, provider.logs().strip()[-_LAST_WORDS:])
-        except Exception as error:  # noqa: BLE001 - whatever a provider raises, the fleet goes on
-            logger.warning("it cannot be told whether a server of the fleet runs: %s", error)
-            return None
 
     # --- what is told ----------------------------------------------------------------------------------
 

@@ -62,7 +62,7 @@ class Drill:
             match command:
                 case Start(run, _):
                     self.starts.append(run)
-                case Stop(run):
+                case Stop(run, _):
                     self.stopped.append(run)
                     self.up.pop(run, None)
                 case Look(run, endpoint, asks) if not (asks and endpoint in self.hanging):
@@ -135,7 +135,7 @@ def test_a_server_that_answers_nothing_is_hung_after_so_many_questions(drill: Dr
         drill.turn(0.5)
     assert drill.now - began <= 3 * (HEALTH.interval + HEALTH.timeout) + 2 * HEALTH.interval
     assert [place.name for place in drill.machine.status(0.0) if place.state == "ready"] == ["s-1", "s-2"]
-    assert "GET /health" in next(iter(drill.machine.view.causes.values()))
+    assert "no good answer 3 times" in next(iter(drill.machine.view.causes.values()))
 
 
 def test_questions_answered_badly_count_and_good_answers_forgive(drill: Drill) -> None:

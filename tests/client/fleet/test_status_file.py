@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from openenv_gym.client.fleet.status import FleetStatus, ServerState, ServerStatus
+from openenv_gym.client.fleet.status import FleetStatus, ServerPhase, ServerStatus
 from openenv_gym.client.fleet.status_file import StatusFile, read_fleets
 
 
@@ -22,8 +22,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def fleet(pid: int | None = None, since: float = 1.0) -> FleetStatus:
     servers = (
-        ServerStatus("s-0", ServerState.READY, 2.0, "http://127.0.0.1:1", 3, 4),
-        ServerStatus("s-1", ServerState.DEAD, 3.0, restarts=2, last_error="it exited with code 3"),
+        ServerStatus("s-0", ServerPhase.READY, 2.0, "http://127.0.0.1:1", 3, 4),
+        ServerStatus("s-1", ServerPhase.DEAD, 3.0, restarts=2, last_error="it exited with code 3"),
     )
     return FleetStatus("s", pid or os.getpid(), since, 2, 1, "", servers)
 
