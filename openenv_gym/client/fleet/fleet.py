@@ -43,7 +43,8 @@ class Fleet:
     Args:
         provider: One whose copies start the servers, or a function that makes one for each.
         size: How many servers to start with.
-        spec: What they run; by default what the environment that the fleet is given to asks for.
+        spec: What they run; by default what the environment asks for that the fleet is given to, or what the
+            provider runs anyway.
         sessions_per_server: Sessions that each takes (its ``MAX_CONCURRENT_ENVS``); by default its own
             choice.
         min_size: Fewest servers. `start` returns as soon as so many are up; the others follow. By default
@@ -128,7 +129,6 @@ class Fleet:
 
         Raises:
             StartupError: They do not come up; names each server's reason. Nothing is left.
-            UsageError: Neither ``spec=`` nor an environment says what to run.
             ClosedError: The fleet was stopped.
         """
         with self._starting:
@@ -152,7 +152,7 @@ class Fleet:
                 raise ClosedError("this fleet was stopped: make a new one, or a copy of it")
             if os.getpid() != self._pid:
                 raise UsageError("this fleet belongs to the parent of this forked process; make a new one")
-            spec = self._require_spec(asked)
+            spec = self._choose_spec(asked)
             if self._supervisor is not None:
                 return
             machine = FleetMachine(
@@ -174,15 +174,13 @@ class Fleet:
             self.stop()
             raise
 
-    def _require_spec(self, asked: ServerSpec | None) -> ServerSpec:
-        started_for = self._asked_spec if self._supervisor is not None else None
+    def _choose_spec(self, asked: ServerSpec | None) -> ServerSpec:
+        started_for = self._asked_spec
         if self._spec is None and started_for is not None and asked is not None and asked != started_for:
             raise UsageError(
                 "this fleet runs another environment's servers: give each environment a fleet of its own"
             )
-        spec = self._spec or started_for or asked
-        if spec is None:
-            raise UsageError("this fleet does not know what to run: give Fleet(..., spec=ServerSpec(...))")
+        spec = self._spec or started_for or asked or ServerSpec()
         if self._sessions_per_server is None:
             return spec
         environ = {**spec.environ, _CAPACITY_VARIABLE: str(self._sessions_per_server)}
@@ -228,11 +226,6 @@ class Fleet:
 
     # --- environments ----------------------------------------------------------------------------------
 
-    @property
-    def knows_what_to_run(self) -> bool:
-        """Whether it needs no environment to say what its servers run."""
-        return self._spec is not None or self._asked_spec is not None
-
     def lease(self, spec: ServerSpec | None = None) -> None:
         """Use the fleet until `release`; the first to do so starts it if nobody has.
 
@@ -243,6 +236,8 @@ class Fleet:
             StartupError: As `start`.
             UsageError: It runs something else.
         """
+        if spec is not None and spec.app is None and spec.image is None:
+            spec = None  # whatever it runs
         with self._starting:
             is_first = self._supervisor is None
             self._start(spec)

@@ -202,8 +202,8 @@ def test_a_copy_is_a_fleet_of_its_own() -> None:
 
 
 def test_it_must_be_told_what_to_run_and_how_much() -> None:
-    with pytest.raises(UsageError, match="spec="):
-        Fleet(tiny(), 2).start()
+    with pytest.raises(StartupError, match=r"needs ServerSpec\.app"):
+        Fleet(ProcessProvider(), 2).start()
     for options in (
         {"size": 0},
         {"size": 2, "min_size": 3},
@@ -216,10 +216,12 @@ def test_it_must_be_told_what_to_run_and_how_much() -> None:
 
 def test_users_share_it_and_the_last_one_stops_what_the_first_one_started(made: Made) -> None:
     fleet = Fleet(made, 1)
-    fleet.lease(SPEC)
-    fleet.lease(SPEC)
+    fleet.lease(ServerSpec("one:app"))
+    fleet.lease(ServerSpec("one:app"))
+    fleet.lease(ServerSpec())
     with pytest.raises(UsageError, match="another environment"):
-        fleet.lease(ServerSpec(name="other"))
+        fleet.lease(ServerSpec("other:app"))
+    fleet.release()
     fleet.release()
     assert made.running == 1
     fleet.release()
