@@ -32,9 +32,7 @@ class Servers:
         source: As given.
     """
 
-    def __init__(
-        self, source: tuple[Endpoint, ...] | Fleet, give_back: Callable[[], None] | None
-    ) -> None:
+    def __init__(self, source: tuple[Endpoint, ...] | Fleet, give_back: Callable[[], None] | None) -> None:
         self.source = source
         self._give_back = give_back
         self._users = 1
