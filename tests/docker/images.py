@@ -7,7 +7,7 @@ from pathlib import Path
 import docker
 from docker.errors import ImageNotFound
 
-from openenv_gym.images import ImageBuilder, base_sources, environment_sources
+from openenv_gym.images import ImageBuilder, base_sources, environment_sources, folder_sources
 from tests.docker.ingredients import base_tarball, locked, wheels
 
 
@@ -51,6 +51,14 @@ class Images:
         with locked(self._locks / name):
             if not self._exists(tag):
                 self._builder().build(environment_sources(f"{name}_env"), tag=tag, base_image=base)
+        return tag
+
+    def derived(self, name: str, base: str, folder: Path) -> str:
+        """The tag of an image made in a folder of its own, on another one as ``BASE_IMAGE``."""
+        tag = self._tag(name)
+        with locked(self._locks / name):
+            if not self._exists(tag):
+                ImageBuilder().build(folder_sources(folder), tag=tag, base_image=base)
         return tag
 
     def remove(self) -> None:

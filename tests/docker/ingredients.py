@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent.parent
 _CACHE = ROOT / ".cache" / "test-docker"
 _SUITE = "bookworm"
 _PYTHON = "3.11"  # the suite's
-_PACKAGES = ("python3", "python3-venv", "ca-certificates", "git", "libstdc++6")
+_PACKAGES = ("python3", "python3-venv", "ca-certificates", "git", "curl", "libstdc++6")
 _PROJECTS = (ROOT, *(ROOT / "envs" / name for name in ("echo_env", "git_env", "coding_env")))
 _PINS = ROOT / "requirements" / "development.txt"
 
