@@ -1,4 +1,4 @@
-"""Every example runs, as a user would start it."""
+"""Every example runs, as a user would start it; those that need Docker run in ``tests/docker``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+WITHOUT_DOCKER = sorted(path for path in EXAMPLES.glob("*.py") if not path.stem.endswith("_docker"))
 ARGUMENTS: dict[str, list[str]] = {"git_demo.py": ["--envs", "2", "--episodes", "3"]}
 
 
@@ -28,7 +29,7 @@ def repository(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("example", WITHOUT_DOCKER, ids=lambda path: path.name)
 def test_example_runs(example: Path, repository: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("GITEA_", "TASK_"))}
     done = subprocess.run(

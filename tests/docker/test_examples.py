@@ -1,0 +1,57 @@
+"""The examples that need Docker run, as a user would start them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.docker.ingredients import ROOT
+from tests.envs.git.checkouts import make_checkout
+
+_EXAMPLE = ROOT / "examples" / "git_env_docker.py"
+
+
+def run(*arguments: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", _EXAMPLE, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def latest(docker_client: docker.DockerClient, git_image: str) -> Iterator[None]:
+    """The image by the name that its build gives it."""
+    docker_client.images.get(git_image).tag("git-env", "latest")
+    yield
+    docker_client.images.remove("git-env:latest")
+
+
+@pytest.mark.usefixtures("latest")
+def test_an_own_repository_is_cloned_in_a_container(
+    docker_client: docker.DockerClient, tmp_path: Path
+) -> None:
+    done = run(make_checkout(tmp_path / "my project"))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert "my-project: http://git.internal/gitea/my-project.git" in lines
+    assert "Cloned to: /workspace/my-project" in lines
+    assert "On branch main" in lines
+    assert docker_client.containers.list(all=True, filters={"ancestor": "git-env:latest"}) == []
+
+
+@pytest.mark.usefixtures("latest")
+def test_without_one_there_is_a_sample() -> None:
+    done = run()
+    assert done.returncode == 0, done.stderr
+    assert "Cloned to: /workspace/sample-project" in done.stdout.splitlines()
+
+
+def test_a_missing_image_is_said_to_be_built(docker_client: docker.DockerClient) -> None:
+    done = run()
+    assert done.returncode == 1
+    assert "the image 'git-env:latest' is not on the Docker engine" in done.stderr
+    assert done.stderr.splitlines()[-1] == "The image git-env:latest is made by: openenv-gym build git"
+    assert "Traceback" not in done.stderr
