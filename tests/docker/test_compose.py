@@ -23,6 +23,7 @@ from tests.envs.git.checkouts import git, make_checkout
 
 Start = Callable[..., ComposeProject]
 _TOKEN = "a-token-of-the-servers"
+_SIGN_IN = ("GITEA_USERNAME", "GITEA_PASSWORD")
 _HARDENING = (
     *("CapDrop", "CapAdd", "SecurityOpt", "Privileged", "ReadonlyRootfs", "Tmpfs", "Init", "IpcMode"),
     *("Memory", "MemorySwap", "CpuPeriod", "CpuQuota", "NanoCpus", "PidsLimit", "ShmSize"),
@@ -121,6 +122,12 @@ def test_agents_work_on_a_shared_git_host(project: Start, images: Images, git_im
         result = env.step(GitAction(action_type="clone_repo", repo_name="project", target_dir="again"))
         assert result.observation.output == "Cloned to: /workspace/again"
         assert env.state().gitea_ready
+
+    environ = {**{name: settings[name] for name in _SIGN_IN}, "GITEA_URL": "http://gitea:3000"}
+    with GitEnv.from_docker_image(git_image, network="openenv-gitea", env_vars=environ).sync() as env:
+        env.reset()
+        result = env.step(GitAction(action_type="clone_repo", repo_name="project"))
+        assert result.observation.output == "Cloned to: /workspace/project"
 
     for secret in (settings["GITEA_TOKEN"], settings["GITEA_PASSWORD"], _TOKEN):
         assert secret not in servers.arguments + told
