@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from openenv_gym.adapters.remote_env import RemoteEnv
     from openenv_gym.adapters.remote_vector_env import RemoteVectorEnv
     from openenv_gym.client.env_client import EnvClient
+    from openenv_gym.client.fleet.fleet import Fleet
     from openenv_gym.client.generic_client import GenericAction, GenericEnvClient
     from openenv_gym.client.mcp_client import MCPToolClient
     from openenv_gym.client.sync_client import SyncEnvClient
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Action": "openenv_gym.models",
     "EnvClient": "openenv_gym.client.env_client",
+    "Fleet": "openenv_gym.client.fleet.fleet",
     "GenericAction": "openenv_gym.client.generic_client",
     "GenericEnvClient": "openenv_gym.client.generic_client",
     "MCPToolClient": "openenv_gym.client.mcp_client",
@@ -46,6 +48,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Action",
     "EnvClient",
+    "Fleet",
     "GenericAction",
     "GenericEnvClient",
     "MCPToolClient",

@@ -49,6 +49,10 @@ class Health:
             self._ask_at = now + self._rules.interval
         return asks
 
+    def put_off(self, now: float) -> None:
+        """Ask no question for a while: a look alone has told that there is no answer to be had."""
+        self._ask_at = now + self._rules.interval
+
     def answered(self) -> None:
         """Record a good answer."""
         self._missed = 0

@@ -216,7 +216,7 @@ class FleetMachine:
             now: The time.
             run: The server.
             end: How it ended, if it did.
-            problem: Why there was no good answer, if one was asked for.
+            problem: Why there was no good answer, or could be none.
             asked: Whether one was.
         """
         place = self._find(run)
@@ -227,6 +227,8 @@ class FleetMachine:
             self._lose(place, now, ServerPhase.DEAD, f"it {end.how}")
             place.last_error += f"; the last it wrote: {end.last_words}" if end.last_words else ""
         elif problem is not None:
+            if not asked:
+                place.health.put_off(now)
             self._note_miss(place, now, problem)
         elif asked:
             place.health.answered()

@@ -8,13 +8,14 @@ holds up nothing but itself.
 from __future__ import annotations
 
 import atexit
+import itertools
 import logging
 import os
 import queue
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from openenv_gym.client.fleet.machine import Command, End, FleetMachine, Look, Start, Stop
 from openenv_gym.client.fleet.status import FleetStatus
@@ -28,6 +29,8 @@ from openenv_gym.providers.readiness import probe
 logger = logging.getLogger(__name__)
 
 _TICK = 0.25  # seconds between ticks when nothing happens
+_LONGEST_STOP_PAUSE = 5.0  # seconds between attempts to stop a server
+_LAST_ATTEMPTS = 3  # to stop a server, once the fleet is being stopped
 _LAST_WORDS = 300  # characters of its log that are kept with a server's end
 
 _live: weakref.WeakSet[Supervisor] = weakref.WeakSet()
@@ -90,6 +93,7 @@ class Supervisor:
     def status(self) -> FleetStatus:
         """Tell how the fleet is."""
         with self._lock:
+            self._observe(self._clock())
             return self._status()
 
     def wait(self, holds: Callable[[FleetMachine], bool], timeout: float | None = None) -> bool:
@@ -158,13 +162,16 @@ class Supervisor:
         with self._lock:
             now = self._clock()
             self._take_reports(now)
-            self._machine.observe(now, [listener.census() for listener in self._listeners])
+            self._observe(now)
             self._machine.tick(now)
             commands = self._conclude()
         for command in commands:
             self._carry_out(command)
         self._write_file()
         self._wait_for_report(_TICK)
+
+    def _observe(self, now: float) -> None:
+        self._machine.observe(now, [listener.census() for listener in self._listeners])
 
     def _wait_for_report(self, timeout: float) -> None:
         try:
@@ -245,15 +252,33 @@ class Supervisor:
 
     def _stop(self, run: int, by_force: bool) -> None:
         provider = self._providers[run]
-        try:
-            provider.kill() if by_force else provider.stop()
-        except Exception:
-            logger.exception("a server of the fleet could not be stopped")
+        for pause in self._stop_pauses():
+            try:
+                provider.kill() if by_force else provider.stop()
+                break
+            except Exception as error:  # noqa: BLE001 - it is tried again, by whatever it failed
+                logger.warning("a server of the fleet could not be stopped: %s", error)
+            time.sleep(pause)
+        else:
+            logger.error("a server of the fleet is left behind: it could not be stopped")
 
         def forget(_: float) -> None:
             self._providers.pop(run, None)
 
         self._inbox.put(forget)
+
+    def _stop_pauses(self) -> Iterator[float]:
+        """Pauses between attempts to stop a server: an engine that is restarting can do so later.
+
+        When the fleet itself is stopped, a few attempts are left.
+        """
+        left = _LAST_ATTEMPTS
+        for attempt in itertools.count():
+            if self._is_closing:
+                left -= 1
+            yield 0.0 if left == 0 else min(_LONGEST_STOP_PAUSE, 0.5 * 2.0 ** min(attempt, 10))
+            if left == 0:
+                return
 
     def _look(self, run: int, endpoint: Endpoint, asks: bool) -> None:
         provider = self._providers[run]

@@ -153,6 +153,20 @@ def test_questions_answered_badly_count_and_good_answers_forgive(drill: Drill) -
     assert machine.ready == 3
 
 
+def test_a_server_that_is_seen_to_be_frozen_needs_no_question(drill: Drill) -> None:
+    machine, began = drill.machine, drill.now
+    while machine.ready == 3:
+        drill.now += 0.5
+        machine.tick(drill.now)
+        for look in machine.take_commands():
+            assert isinstance(look, Look)
+            if look.run != 1:
+                machine.looked(drill.now, look.run, None, None, asked=look.asks)
+            elif not look.asks:
+                machine.looked(drill.now, 1, None, "it is paused", asked=False)
+    assert drill.now - began <= 3 * HEALTH.look_interval + 0.5
+
+
 def test_looks_that_stall_with_the_whole_process_condemn_nobody(drill: Drill) -> None:
     drill.hanging.update(drill.up.values())
     drill.turn(2.0)
