@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-_BLOCK = re.compile(r"^```python( notest)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```python(?: (notest|docker))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PROMISE = re.compile(r"print\(.*\)  # (.+)$", re.MULTILINE)
 
 
@@ -27,20 +27,20 @@ def package_readmes(*, heavy: bool) -> list[Path]:
     ]
 
 
-def runnable_blocks(document: Path) -> Iterator[tuple[int, str]]:
-    """Yield each block that is not marked ``notest``, with its line."""
+def runnable_blocks(document: Path, mark: str | None = None) -> Iterator[tuple[int, str]]:
+    """Yield each block of this mark, with its line: "docker" needs an engine, "notest" something else."""
     text = document.read_text()
     for match in _BLOCK.finditer(text):
-        if match[1] is None:
+        if match[1] == mark:
             yield text.count("\n", 0, match.start()) + 1, match[2]
 
 
-def block_parameters(documents: Iterable[Path]) -> list[object]:
-    """Every runnable block of the documents as a pytest parameter named by file and line."""
+def block_parameters(documents: Iterable[Path], mark: str | None = None) -> list[object]:
+    """Every block of this mark in the documents as a pytest parameter named by file and line."""
     return [
         pytest.param(code, id=f"{document.relative_to(ROOT)}:{line}")
         for document in documents
-        for line, code in runnable_blocks(document)
+        for line, code in runnable_blocks(document, mark)
     ]
 
 

@@ -1,4 +1,4 @@
-"""The examples that need Docker run, as a user would start them."""
+"""Examples and documents' blocks that need Docker, as a user would run them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 import docker
 import pytest
 
-from tests.docker.ingredients import ROOT
+from tests.docker.images import Images
+from tests.documents import ROOT, block_parameters, check_block
 from tests.envs.git.checkouts import make_checkout
 
+_DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("*/*/README.md")])
 _EXAMPLE = ROOT / "examples" / "git_env_docker.py"
 
 
@@ -22,11 +24,14 @@ def run(*arguments: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def latest(docker_client: docker.DockerClient, git_image: str) -> Iterator[None]:
-    """The image by the name that its build gives it."""
-    docker_client.images.get(git_image).tag("git-env", "latest")
+def latest(docker_client: docker.DockerClient, images: Images) -> Iterator[None]:
+    """The images by the names that their builds give them."""
+    names = ("echo", "git")
+    for name in names:
+        docker_client.images.get(images.environment(name)).tag(f"{name}-env", "latest")
     yield
-    docker_client.images.remove("git-env:latest")
+    for name in names:
+        docker_client.images.remove(f"{name}-env:latest")
 
 
 @pytest.mark.usefixtures("latest")
@@ -55,3 +60,9 @@ def test_a_missing_image_is_said_to_be_built(docker_client: docker.DockerClient)
     assert "the image 'git-env:latest' is not on the Docker engine" in done.stderr
     assert done.stderr.splitlines()[-1] == "The image git-env:latest is made by: openenv-gym build git"
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.usefixtures("latest")
+@pytest.mark.parametrize("code", block_parameters(_DOCUMENTS, "docker"))
+def test_block_runs(code: str, tmp_path: Path) -> None:
+    check_block(code, tmp_path)
