@@ -1,4 +1,7 @@
-"""The Docker SDK's way through a Unix socket, without its leak: it forgets a socket that was refused.
+"""The Docker SDK's way through a Unix socket, with fewer of them.
+
+The SDK's own forgets a socket that was refused, and keeps connections apart by the whole URL, path included:
+each new container's are new ones, which stay open for long.
 
 Imported only where the SDK is known to be installed.
 """
@@ -29,10 +32,10 @@ class UnixSocketAdapter(UnixHTTPAdapter):
     """To be mounted on the SDK's client instead of its own."""
 
     def get_connection(self, url: Any, proxies: object = None) -> UnixHTTPConnectionPool:
-        """The pool of connections for a URL."""
+        """The connections to the engine, whatever the URL."""
         with self.pools.lock:
-            pool: UnixHTTPConnectionPool | None = self.pools.get(url)
+            pool: UnixHTTPConnectionPool | None = self.pools.get(self.socket_path)
             if pool is None:
-                pool = _Pool(url, self.socket_path, self.timeout, maxsize=self.max_pool_size)
-                self.pools[url] = pool
+                pool = _Pool("http+docker://localhost", self.socket_path, self.timeout, self.max_pool_size)
+                self.pools[self.socket_path] = pool
         return pool
