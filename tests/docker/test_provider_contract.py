@@ -29,7 +29,9 @@ class TestDockerProvider(ProviderContract):
         return Attempt(DockerProvider(pull="never"), spec, "no image 'openenv-gym-missing:none'")
 
     def dies_at_once(self) -> Attempt:
-        return Attempt(DockerProvider(command=["sh", "-c", "echo last words; exit 3"]), self.base, "last words")
+        return Attempt(
+            DockerProvider(command=["sh", "-c", "echo last words; exit 3"]), self.base, "last words"
+        )
 
     def never_ready(self, timeout: float) -> Attempt:
         return Attempt(DockerProvider(command=["sleep", "1000"], ready_timeout=timeout), self.base)
