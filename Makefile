@@ -91,7 +91,7 @@ bench-plot: .venv/.plots .venv-interop/.ready
 
 # Docker's engine and what its images are made with; whoever has another edition of the engine keeps it.
 .venv/.engine: .venv/.ready
-	tools/system.sh "tests of containers" dockerd=docker.io docker=docker.io iptables mmdebstrap ip=iproute2 docker-compose
+	tools/system.sh "tests of containers" dockerd=docker.io docker=docker.io iptables mmdebstrap ip=iproute2 docker-compose docker-registry runsc
 	touch $@
 
 .venv-interop/.ready: $(SOURCES)

@@ -95,6 +95,8 @@ class Keeper:
             "ip6tables": False,
             "hosts": [f"unix://{self._folder}/docker.sock"],
             "pidfile": f"{self._folder}/dockerd.pid",
+            # gVisor, on the network that the engine made for the container: it cannot take that over itself.
+            "runtimes": {"runsc": {"path": "runsc", "runtimeArgs": ["--network=host"]}},
         }
         (self._folder / "daemon.json").write_text(json.dumps(settings, indent=1))
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
-import tarfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +14,7 @@ import pytest
 from openenv_gym.errors import NotSupportedError, ProviderError, StartupError, UsageError
 from openenv_gym.providers import ServerSpec
 from openenv_gym.providers.docker import DockerProvider
+from tests.docker.archives import tarball
 from tests.docker.tiny_server import COMMAND, PROGRAM, built
 
 Refused = Callable[..., str]
@@ -114,7 +113,7 @@ def foreign_image(docker_client: docker.DockerClient) -> Iterator[str]:
     """An image that says it is for a processor which this machine has not, with a program for that."""
     architecture, machine = {"amd64": ("arm64", 183)}.get(docker_client.version()["Arch"], ("amd64", 62))
     program = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00" + machine.to_bytes(2, "little") + bytes(44)
-    layer = _tar({"program": program, "bin/sh": program})
+    layer = tarball({"program": program, "bin/sh": program})
     configuration = {
         "architecture": architecture,
         "os": "linux",
@@ -128,19 +127,9 @@ def foreign_image(docker_client: docker.DockerClient) -> Iterator[str]:
         "layer.tar": layer,
         "manifest.json": json.dumps(manifest).encode(),
     }
-    docker_client.images.load(_tar(files))
+    docker_client.images.load(tarball(files))
     yield tag
     docker_client.images.remove(tag, force=True)
-
-
-def _tar(files: dict[str, bytes]) -> bytes:
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(content), 0o755
-            tar.addfile(member, io.BytesIO(content))
-    return archive.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ class DockerProvider(ContainerProvider):
         extra_hosts: Names to resolve to addresses; ``"host-gateway"`` is the engine's machine.
         volumes: What is mounted where, as ``"/host/path:/path:ro"`` or ``"volume:/path"``, or a mapping.
         gpus: ``"all"``, a number, or devices' ids.
-        runtime: The engine's runtime to use, for example ``"runsc"`` for gVisor.
+        runtime: The engine's runtime to use; ``"runsc"`` is gVisor, where the engine has it.
         command: Replaces the image's command.
         platform: What to run of an image for several, for example ``"linux/arm64"``.
         pull: When the image is pulled: ``"missing"``: if it is not there; ``"always"``: to have the

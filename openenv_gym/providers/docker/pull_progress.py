@@ -39,7 +39,7 @@ def _bars(image: str) -> Iterator[Show]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        progress.console.print(f"pulling {image}")
+        progress.console.print(f"pulling {image}", highlight=False, markup=False)
         bars: dict[str, Any] = {}
 
         def show(event: Mapping[str, Any]) -> None:

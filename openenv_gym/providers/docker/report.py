@@ -19,6 +19,11 @@ _REFUSALS = (
         "install the runtime where the engine runs, name it in the engine's daemon.json and restart that",
     ),
     (
+        "network enabled in root network namespace",
+        "the engine's daemon.json has to run gVisor with the container's network: "
+        '"runtimes": {"runsc": {"path": "runsc", "runtimeArgs": ["--network=host"]}}',
+    ),
+    (
         "could not select device driver",
         "gpus= needs the devices' driver and its container toolkit where the engine runs",
     ),
