@@ -28,7 +28,15 @@ from openenv_gym.wire.messages import Op, Reply, Request
 
 _RESETS_LOST = 3  # resets that may die with their server before the environment itself is suspected
 _NOWHERE = Endpoint("")  # until a site is chosen
-_NO_FAULT_OF_THE_SERVER = (UsageError, InvalidActionError, ToolCallError, NotResetError, CapacityError)
+# Who cannot be reached, or has no slot, has not failed an episode.
+_NO_MISFIRE = (
+    UsageError,
+    InvalidActionError,
+    ToolCallError,
+    NotResetError,
+    CapacityError,
+    ServerUnreachableError,
+)
 
 
 @dataclass(slots=True)
@@ -238,7 +246,7 @@ class Lane:
 
     def _note_misfire(self, error: BaseException) -> None:
         site = self._site
-        if site is not None and site.gone is None and not isinstance(error, _NO_FAULT_OF_THE_SERVER):
+        if site is not None and site.gone is None and not isinstance(error, _NO_MISFIRE):
             site.misfires += 1
             site.last_misfire = f"{type(error).__name__}: {error}"
 

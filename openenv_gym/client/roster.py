@@ -199,7 +199,7 @@ class RosterSubscription:
         self._roster = roster
         self._loop = loop
         self._users = 1
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the garbage collector may end another user's in between
         source.attach(self)
 
     def share(self) -> None:

@@ -15,12 +15,13 @@ class BreakerRules:
     """How much failure is too much.
 
     Attributes:
-        failures: Episodes in a row that failed at their start, by which one server is condemned.
+        failures: Episodes in a row that failed at their start, in the reset or the first step, by which one
+            server is condemned; ``None`` condemns none, for agents whose first actions may all fail.
         servers: Condemned servers in a row, without one good episode in between, that open the circuit.
         pause: Seconds for which an open circuit stays open before a few sessions may try again.
     """
 
-    failures: int = 6
+    failures: int | None = 8
     servers: int = 3
     pause: float = 30.0
 
@@ -47,13 +48,15 @@ class Breaker:
         """When an open circuit lets sessions try again."""
         return None if self.cause is None else self._retry_at
 
-    def judge(self, now: float, failures: int, cause: str) -> bool:
-        """Look at one server's failures in a row; return whether to replace it.
+    def is_suspicious(self, failures: int) -> bool:
+        """Whether so many failures in a row on one server are reason to doubt it."""
+        return self.cause is None and self._rules.failures is not None and failures >= self._rules.failures
+
+    def condemns(self, now: float, cause: str) -> bool:
+        """Judge a server that fails its sessions and is up; return whether to replace it.
 
         When so many were replaced for nothing that the circuit opens, the servers stay.
         """
-        if self.cause is not None or failures < self._rules.failures:
-            return False
         self._condemned += 1
         if self._condemned < self._rules.servers:
             return True

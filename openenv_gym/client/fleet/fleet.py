@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import os
 import re
@@ -21,6 +22,7 @@ from openenv_gym.client.fleet.supervisor import Supervisor
 from openenv_gym.client.roster_view import RosterListener
 from openenv_gym.errors import ClosedError, StartupError, UsageError
 from openenv_gym.providers.endpoint import Endpoint, ServerSpec
+from openenv_gym.providers.openenv_provider import OpenEnvContainerProvider, as_provider
 from openenv_gym.providers.provider import Provider
 
 _CAPACITY_VARIABLE = "MAX_CONCURRENT_ENVS"
@@ -42,7 +44,7 @@ class Fleet:
     new one with the same configuration and no servers.
 
     Args:
-        provider: One whose copies start the servers, or a function that makes one for each.
+        provider: One whose copies start the servers, or what makes one for each, for example a class.
         size: How many servers to start with.
         spec: What they run; by default what the environment asks for that the fleet is given to, or what the
             provider runs anyway.
@@ -63,7 +65,7 @@ class Fleet:
 
     def __init__(
         self,
-        provider: Provider | Callable[[], Provider],
+        provider: Provider | Callable[[], Provider | OpenEnvContainerProvider],
         size: int = 4,
         *,
         spec: ServerSpec | None = None,
@@ -79,6 +81,11 @@ class Fleet:
         progress: bool | None = None,
     ) -> None:
         self._supervisor: Supervisor | None = None
+        if not (isinstance(provider, Provider) or callable(provider)):
+            raise UsageError(
+                "a fleet takes a provider of this library, whose copies start the servers, or what makes one "
+                f"for each, for example its class; not {provider!r}"
+            )
         self._rules = ElasticityRules(
             size if min_size is None else min_size,
             size if max_size is None else max_size,
@@ -205,7 +212,9 @@ class Fleet:
                 show(ready)
 
     def _make(self) -> Provider:
-        return copy.copy(self._provider) if isinstance(self._provider, Provider) else self._provider()
+        return (
+            copy.copy(self._provider) if isinstance(self._provider, Provider) else as_provider(self._provider)
+        )
 
     def __enter__(self) -> Self:
         return self.start()
@@ -214,6 +223,16 @@ class Fleet:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+
+    async def __aenter__(self) -> Self:
+        try:
+            return await asyncio.to_thread(self.start)
+        except asyncio.CancelledError:
+            await asyncio.shield(asyncio.to_thread(self.stop))
+            raise
+
+    async def __aexit__(self, *error: object) -> None:
+        await asyncio.shield(asyncio.to_thread(self.stop))
 
     def __del__(self) -> None:
         supervisor = self._supervisor
@@ -316,5 +335,7 @@ def _name(spec: ServerSpec) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", running).strip("-.") or spec.name
 
 
-def _configured(provider: Provider | Callable[[], Provider], size: int, options: dict[str, Any]) -> Fleet:
+def _configured(
+    provider: Provider | Callable[[], Provider | OpenEnvContainerProvider], size: int, options: dict[str, Any]
+) -> Fleet:
     return Fleet(provider, size, **options)

@@ -28,10 +28,14 @@ class Health:
     Args:
         rules: When it is asked, and how patiently.
         now: The time in seconds.
+
+    Attributes:
+        answered_at: When it last answered.
     """
 
     def __init__(self, rules: HealthRules, now: float) -> None:
         self._rules = rules
+        self.answered_at = now
         self._missed = 0
         self._look_at = now + rules.look_interval
         self._ask_at = now + rules.interval
@@ -53,8 +57,9 @@ class Health:
         """Ask no question for a while: a look alone has told that there is no answer to be had."""
         self._ask_at = now + self._rules.interval
 
-    def answered(self) -> None:
+    def answered(self, now: float) -> None:
         """Record a good answer."""
+        self.answered_at = now
         self._missed = 0
 
     def missed(self) -> bool:

@@ -231,7 +231,7 @@ class FleetMachine:
                 place.health.put_off(now)
             self._note_miss(place, now, problem)
         elif asked:
-            place.health.answered()
+            place.health.answered(now)
 
     def observe(self, now: float, censuses: Iterable[Census]) -> None:
         """Take in what those who use the servers know of them."""
@@ -337,12 +337,19 @@ class FleetMachine:
     # --- ends ------------------------------------------------------------------------------------------
 
     def _judge(self, place: Place, now: float) -> None:
-        """Replace a server that fails each session."""
-        count = place.count
+        """Replace a server that fails each session though it is there: one that answers meanwhile."""
+        count, health = place.count, place.health
+        if not self._breaker.is_suspicious(count.misfires) or health is None or place.is_draining:
+            place.suspected_at = None
+            return
+        if place.suspected_at is None:
+            place.suspected_at = now
+        if health.answered_at <= place.suspected_at:
+            return
         cause = (
             f"{count.misfires} episodes in a row failed at their start, the last with: {count.last_misfire}"
         )
-        if not place.is_draining and self._breaker.judge(now, count.misfires, cause):
+        if self._breaker.condemns(now, cause):
             self._lose(place, now, ServerPhase.BROKEN, cause)
 
     def _lose(self, place: Place, now: float, state: ServerPhase, error: str) -> None:

@@ -28,6 +28,7 @@ class Place:
         backoff: The failures here.
         attempts: How many were started here.
         last_error: Why the last one failed.
+        suspected_at: Since when it may be what fails its sessions; ``None`` while nothing suggests that.
         drain_until: When the sessions that are left are given up, while it drains.
         count: What those who use it say of it.
         capacity: Sessions it takes; ``None`` where nobody told.
@@ -46,6 +47,7 @@ class Place:
         self.backoff = Backoff()
         self.attempts = 0
         self.last_error = ""
+        self.suspected_at: float | None = None
         self.drain_until = 0.0
         self.count = SiteCount()
         self.capacity: int | None = None
@@ -67,7 +69,7 @@ class Place:
 
     def clear(self) -> None:
         """Forget the server that was here."""
-        self.run = self.endpoint = self.health = self.look_began = None
+        self.run = self.endpoint = self.health = self.look_began = self.suspected_at = None
         self.count = SiteCount()
 
     def serving(self) -> Serving | None:

@@ -66,7 +66,9 @@ class Supervisor:
         self._providers: dict[int, Provider] = {}
         self._inbox: queue.SimpleQueue[Callable[[float], None] | None] = queue.SimpleQueue()
         self._listeners: list[RosterListener] = []
-        self._lock = threading.Lock()  # over the machine, the listeners and what they were told
+        # Over the machine, the listeners and what they were told. Reentrant: the garbage collector may find a
+        # forgotten pool in the middle of a turn, and that ends its subscription.
+        self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._view = RosterView()
         self._is_closing = False
@@ -171,7 +173,7 @@ class Supervisor:
         self._wait_for_report(_TICK)
 
     def _observe(self, now: float) -> None:
-        self._machine.observe(now, [listener.census() for listener in self._listeners])
+        self._machine.observe(now, [listener.census() for listener in list(self._listeners)])
 
     def _wait_for_report(self, timeout: float) -> None:
         try:
@@ -197,7 +199,7 @@ class Supervisor:
         if view != self._view:
             self._log_changes(view)
             self._view = view
-            for listener in self._listeners:
+            for listener in list(self._listeners):
                 listener.update(view)
         self._changed.notify_all()
         return self._machine.take_commands()

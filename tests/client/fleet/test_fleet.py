@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import os
 import pickle
@@ -242,3 +243,29 @@ def test_the_number_of_sessions_is_handed_to_each_server(made: Made) -> None:
         (status,) = fleet.status()
         assert isinstance(status, ServerStatus)
         assert status.capacity == 7
+
+
+async def test_it_is_an_asynchronous_context_too(made: Made) -> None:
+    async with Fleet(made, 2, spec=SPEC) as fleet:
+        assert states(fleet) == ["ready"] * 2
+    assert made.running == 0
+
+
+async def test_a_cancelled_start_leaves_nothing() -> None:
+    mute = Made(lambda number: tiny("mute"))
+
+    async def start() -> None:
+        async with Fleet(mute, 2, spec=SPEC):
+            pass
+
+    starting = asyncio.create_task(start())
+    await asyncio.to_thread(wait_until, lambda: mute.running == 2)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert mute.running == 0
+
+
+def test_what_cannot_be_copied_is_refused() -> None:
+    with pytest.raises(UsageError, match="its class"):
+        Fleet(object(), 2)  # type: ignore[arg-type]

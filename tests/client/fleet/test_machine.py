@@ -292,11 +292,12 @@ def test_a_server_that_fails_each_session_is_replaced_then_the_circuit_opens(dri
 
     fail(1)
     drill.turn(0.5)
+    assert drill.stopped == [], "it may be that it just died"
+    drill.run(3.0)
     assert drill.stopped == [1]
     assert not drill.machine.view.is_open
-    drill.finish()
     fail(4)
-    drill.turn(0.5)
+    drill.run(3.0)
     assert drill.stopped == [1], "more of the same is no cure"
     assert drill.machine.view.is_open
     assert "ValueError: no" in drill.machine.view.trouble
@@ -307,6 +308,18 @@ def test_a_server_that_fails_each_session_is_replaced_then_the_circuit_opens(dri
     drill.successes = 1
     drill.run(1.0)
     assert drill.states() == ["ready"] * 3
+
+
+def test_sessions_that_fail_because_their_server_died_do_not_count_for_the_circuit(drill: Drill) -> None:
+    for _ in range(4):
+        run = min(drill.up)
+        lost = drill.up[run]
+        drill.counts = {lost: SiteCount(sessions=1, misfires=50, last_misfire="SessionLostError")}
+        drill.dead.add(lost)
+        drill.run(3.0)
+        assert run in drill.stopped
+        assert "exited" in drill.machine.view.causes[lost]
+    assert not drill.machine.view.is_open
 
 
 def test_trouble_tells_why_there_is_no_server(drill: Drill) -> None:

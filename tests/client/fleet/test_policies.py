@@ -15,7 +15,7 @@ from openenv_gym.client.fleet.health import Health, HealthRules
 def test_so_many_misses_in_a_row_make_a_server_hung() -> None:
     health = Health(HealthRules(misses=3), now=0.0)
     assert [health.missed(), health.missed()] == [False, False]
-    health.answered()
+    health.answered(1.0)
     assert [health.missed(), health.missed(), health.missed()] == [False, False, True]
 
 
@@ -150,30 +150,32 @@ def test_a_size_by_hand_moves_the_bounds(elasticity: Elasticity) -> None:
 RULES = BreakerRules(failures=3, servers=2, pause=30.0)
 
 
-def test_a_server_that_fails_every_session_is_condemned() -> None:
+def test_so_many_failures_in_a_row_make_a_server_suspicious() -> None:
     breaker = Breaker(RULES)
-    assert [breaker.judge(0.0, failures, "why") for failures in (1, 2, 3)] == [False, False, True]
-    assert breaker.cause is None
+    assert [breaker.is_suspicious(failures) for failures in (1, 2, 3, 4)] == [False, False, True, True]
+    assert not Breaker(BreakerRules(failures=None)).is_suspicious(1000)
 
 
 def test_replacements_that_fail_alike_open_the_circuit_until_it_is_tried_again() -> None:
     breaker = Breaker(RULES)
-    assert breaker.judge(0.0, 3, "first")
-    assert not breaker.judge(5.0, 3, "second"), "the server stays: replacing it is no cure"
+    assert breaker.condemns(0.0, "first")
+    assert breaker.cause is None
+    assert not breaker.condemns(5.0, "second"), "the server stays: replacing it is no cure"
     assert breaker.cause == "second"
+    assert not breaker.is_suspicious(3)
     assert not breaker.wake(34.0)
     assert breaker.wake(35.0)
     assert breaker.cause is None
-    assert not breaker.judge(36.0, 3, "third"), "one more is enough now"
+    assert not breaker.condemns(36.0, "third"), "one more is enough now"
     assert breaker.cause == "third"
 
 
 def test_one_good_episode_closes_it() -> None:
     breaker = Breaker(RULES)
-    breaker.judge(0.0, 3, "why")
+    breaker.condemns(0.0, "why")
     breaker.succeeded()
-    assert breaker.judge(0.0, 3, "why"), "counted from the beginning again"
-    breaker.judge(0.0, 3, "why")
+    assert breaker.condemns(0.0, "why"), "counted from the beginning again"
+    breaker.condemns(0.0, "why")
     assert breaker.cause is not None
     breaker.succeeded()
     assert breaker.cause is None
