@@ -12,6 +12,7 @@ from typing import Protocol, cast
 
 GROUP = "openenv_gym.commands"
 _OWN = {
+    "build": "openenv_gym.cli.build",
     "serve": "openenv_gym.cli.serve",
 }
 

@@ -33,6 +33,7 @@ class ImageBuilder:
         wheelhouse: A folder of wheels. What is built has no network then, and gets packages from there alone.
         authorities: A file of certificates that pip shall trust, for builds in a network that needs them.
         platform: What to build for, for example ``"linux/arm64"``; by default the engine's own.
+        network: The network of the build's steps, as ``docker build`` has it.
         no_cache: Build every step anew.
         progress: How progress is shown: ``"tty"`` rewrites lines, which needs BuildKit and a terminal.
         output: Where it is written; None keeps it for errors. ``"auto"`` is ``"tty"`` where this is standard
@@ -46,6 +47,7 @@ class ImageBuilder:
         wheelhouse: Path | None = None,
         authorities: Path | None = None,
         platform: str | None = None,
+        network: str | None = None,
         no_cache: bool = False,
         progress: Progress = "auto",
         output: TextIO | None = None,
@@ -54,6 +56,7 @@ class ImageBuilder:
         self._wheelhouse = wheelhouse
         self._authorities = authorities
         self._platform = platform
+        self._network = network if wheelhouse is None else "none"
         self._no_cache = no_cache
         self._output = output
         terminal = output is not None and output.isatty() and output is sys.stderr
@@ -83,7 +86,7 @@ class ImageBuilder:
         Raises:
             ImageBuildError: The build failed; carries its last lines.
             ProviderError: No engine answers.
-            UsageError: The Dockerfile takes no ``BASE_IMAGE``, or no wheels.
+            UsageError: The Dockerfile takes no ``BASE_IMAGE``, wheels or certificates.
         """
         given = dict(sources.arguments) | dict(arguments or {})
         labels = {**sources.labels, SOURCE_LABEL: digest(sources)}
@@ -95,6 +98,8 @@ class ImageBuilder:
             raise UsageError(
                 f"{sources.dockerfile} copies no wheelhouse: only Dockerfiles like openenv-gym's can use one"
             )
+        if self._authorities is not None and not sources.takes_authorities:
+            raise UsageError(f"{sources.dockerfile} copies no ca-certificates.crt, so no step can use one")
         self._program.check_engine()
         tag = tag or sources.tag
         context = build_context(sources, wheelhouse=self._wheelhouse, authorities=self._authorities)
@@ -102,10 +107,13 @@ class ImageBuilder:
             self._run(self._command(folder, sources.dockerfile, tag, given, labels), tag)
         return tag
 
-    def build_base_if_stale(self) -> str:
+    def build_base_if_stale(self, arguments: Mapping[str, str] | None = None) -> str:
         """Build this project's base image where it is missing or older than this package.
 
         It stands on what it stood on before. Returns its tag.
+
+        Args:
+            arguments: Build arguments; those that its Dockerfile does not know are ignored.
 
         Raises:
             ImageBuildError: The build failed; carries its last lines.
@@ -114,8 +122,9 @@ class ImageBuilder:
         self._program.check_engine()
         sources = base_sources()
         labels = self._labels(BASE_IMAGE)
-        if labels.get(SOURCE_LABEL) != digest(sources):
-            self.build(sources, base_image=labels.get(BASE_LABEL))
+        if labels.get(SOURCE_LABEL) != digest(sources) or self._platform is not None:
+            known = {name: value for name, value in (arguments or {}).items() if sources.declares(name)}
+            self.build(sources, base_image=labels.get(BASE_LABEL), arguments=known)
         return BASE_IMAGE
 
     def _labels(self, image: str) -> dict[str, str]:
@@ -138,8 +147,8 @@ class ImageBuilder:
             command += ["--build-arg", f"{name}={value}"]
         if self._program.has_buildkit:
             command += ["--progress", "tty" if self._on_terminal else "plain"]
-        if self._wheelhouse is not None:
-            command += ["--network", "none"]
+        if self._network is not None:
+            command += ["--network", self._network]
         if self._platform is not None:
             command += ["--platform", self._platform]
         if self._no_cache:

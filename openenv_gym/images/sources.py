@@ -61,6 +61,11 @@ class ImageSources:
         return "wheelhouse" in self.text
 
     @property
+    def takes_authorities(self) -> bool:
+        """Whether the Dockerfile uses a file of certificates in its context."""
+        return "ca-certificates.cr" in self.text
+
+    @property
     def stands_on_our_base(self) -> bool:
         """Whether the base image is this project's, unless told otherwise."""
         found = re.search(r"^\s*ARG\s+BASE_IMAGE=(\S+)", self.text, re.MULTILINE)

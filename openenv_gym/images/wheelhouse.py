@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -37,7 +37,7 @@ def fill_wheelhouse(
         output: Where pip's progress goes; None keeps it for errors.
 
     Raises:
-        UsageError: There is no pip for that Python here.
+        UsageError: There is no such Python here, or none that can make virtual environments.
         ImageBuildError: pip failed; carries its last lines.
     """
     wanted = {_BACKEND, *(line for found in sources for line in _requirements(found))}
@@ -46,15 +46,22 @@ def fill_wheelhouse(
     if wanted <= present:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    command = [*_pip(python), "wheel", "--disable-pip-version-check", "--wheel-dir", str(folder)]
-    done = subprocess.run(
-        [*command, "--", *sorted(wanted | present)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE if output is None else output,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory(prefix="openenv-gym-pip-") as scratch:
+        command = [
+            _new_pip(python, scratch),
+            "wheel",
+            "--disable-pip-version-check",
+            "--wheel-dir",
+            str(folder),
+        ]
+        done = subprocess.run(
+            [*command, "--", *sorted(wanted | present)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if output is None else output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
     if done.returncode != 0:
         raise ImageBuildError(f"{folder} could not be filled with wheels", (done.stdout or "")[-8192:])
     listed.write_text("".join(f"{line}\n" for line in sorted(wanted | present)))
@@ -71,19 +78,17 @@ def _requirements(sources: ImageSources) -> Iterator[str]:
         yield from (requirement for requirement in found if not _OURS.match(requirement))
 
 
-def _pip(python: str) -> Sequence[str]:
-    """A pip that runs under the given Python: that is the one it reads markers and builds sources for."""
-    if python == f"{sys.version_info.major}.{sys.version_info.minor}" and importlib.util.find_spec("pip"):
-        return sys.executable, "-m", "pip"
-    uv = shutil.which("uv")
-    if uv is not None:
-        return uv, "tool", "run", "--python", python, "pip"
-    if importlib.util.find_spec("uv"):
-        return sys.executable, "-m", "uv", "tool", "run", "--python", python, "pip"
-    other = shutil.which(f"python{python}")
-    if (
-        other is not None
-        and subprocess.run([other, "-m", "pip", "--version"], capture_output=True).returncode == 0
-    ):
-        return other, "-m", "pip"
-    raise UsageError(f"wheels for Python {python} are fetched by pip under it, or by uv: install one of them")
+def _new_pip(python: str, folder: str) -> str:
+    """A pip under the given Python: that is the one it reads markers for. This one's own may have none."""
+    is_this = python == f"{sys.version_info.major}.{sys.version_info.minor}"
+    interpreter = sys.executable if is_this else shutil.which(f"python{python}")
+    if interpreter is None:
+        raise UsageError(
+            f"wheels for Python {python} are fetched under it: there is no python{python} on PATH"
+        )
+    done = subprocess.run([interpreter, "-m", "venv", folder], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise UsageError(
+            f"{interpreter} cannot make a virtual environment: {done.stdout[-2048:]}{done.stderr[-2048:]}"
+        )
+    return f"{folder}/bin/pip"

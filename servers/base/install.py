@@ -83,6 +83,7 @@ def is_there(requirement: str) -> bool:
 def pip_install(prefix: Path, wanted: list[str], *, apart: bool) -> int:
     """Run pip; returns its exit status."""
     environ = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    environ["PYTHONDONTWRITEBYTECODE"] = ""  # pip starts itself and others several times
     environ["PYTHONPATH"] = str(packages_of(_DEPENDENCIES))
     if (INPUTS / "ca-certificates.crt").exists():
         environ["PIP_CERT"] = str(INPUTS / "ca-certificates.crt")

@@ -27,7 +27,7 @@ class Images:
 
     def base(self) -> str:
         """The tag of a small Debian with Python and git, which the server's base stands on."""
-        tag = self._tag("debian-python")
+        tag = self.tag("debian-python")
         with locked(self._locks / "base"):
             if not self._exists(tag):
                 repository, _, version = tag.partition(":")
@@ -37,7 +37,7 @@ class Images:
 
     def server_base(self) -> str:
         """The tag of the environments' base image, for ``BASE_IMAGE``."""
-        tag = self._tag("openenv-gym-base")
+        tag = self.tag("openenv-gym-base")
         debian = self.base()
         with locked(self._locks / "server-base"):
             if not self._exists(tag):
@@ -46,7 +46,7 @@ class Images:
 
     def environment(self, name: str) -> str:
         """The tag of an environment's image, for example ``"echo"``'s."""
-        tag = self._tag(f"{name.replace('_', '-')}-env")
+        tag = self.tag(f"{name.replace('_', '-')}-env")
         base = self.server_base()
         with locked(self._locks / name):
             if not self._exists(tag):
@@ -71,7 +71,8 @@ class Images:
     def _builder(self) -> ImageBuilder:
         return ImageBuilder(wheelhouse=wheels())
 
-    def _tag(self, name: str) -> str:
+    def tag(self, name: str) -> str:
+        """What an image of this run is called; all of them are removed at its end."""
         return f"{name}:{self._run}"
 
     def _exists(self, tag: str) -> bool:
