@@ -63,7 +63,7 @@ def test_the_base_is_built_when_it_is_missing_or_old_and_keeps_its_own_base(
         assert builder.build_base_if_stale() == BASE_IMAGE
         assert docker_client.images.get(BASE_IMAGE).id == first.id
         (tmp_path / "Dockerfile").write_text(f"FROM {BASE_IMAGE}\nLABEL {SOURCE_LABEL}=older\n")
-        docker_client.images.build(path=str(tmp_path), tag=BASE_IMAGE)
+        docker_client.images.build(path=str(tmp_path), tag=BASE_IMAGE, rm=True)
         builder.build_base_if_stale()
         again = docker_client.images.get(BASE_IMAGE)
         assert again.labels == first.labels
