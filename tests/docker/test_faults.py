@@ -1,4 +1,4 @@
-"""A vector environment over eight containers survives what happens to them and their engine in mid-episode."""
+"""A vector environment over eight containers survives what happens to them and to their engine."""
 
 from __future__ import annotations
 
