@@ -59,7 +59,8 @@ class Fleet:
         breaker: How much failure of sessions is too much.
         scale_up_after: Seconds for which sessions must have waited before a server is added.
         scale_down_after: Seconds for which a server must have been superfluous before it is taken away.
-        drain_timeout: Seconds that sessions get to end on a server which is no longer wanted.
+        drain_timeout: Seconds that sessions get to end on a server that `drain` or `resize` takes away. One
+            that is merely superfluous waits for its sessions as long as they last.
         progress: Whether `start` draws a progress bar; by default on a terminal, where ``rich`` is installed.
     """
 

@@ -7,6 +7,7 @@ out the commands that it collects. Servers are known to it by number: a new one 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -281,6 +282,7 @@ class FleetMachine:
     def _scale(self, now: float) -> None:
         active = [place for place in self._places if not place.is_draining]
         up = [place for place in active if place.endpoint is not None]
+        before = self.target
         if self._breaker.cause is None:
             capacities = [place.capacity or place.count.room for place in up]
             load = Load(
@@ -298,8 +300,10 @@ class FleetMachine:
         if superfluous > 0:
             # What does not serve is given up first, then what serves fewest.
             active.sort(key=lambda place: (place.endpoint is not None, place.count.sessions))
+            # What is merely not needed may take its time: no episode is cut for it.
+            patience = math.inf if self.target < before else None
             for place in active[:superfluous]:
-                self._retire(place, now, None)
+                self._retire(place, now, patience)
 
     def _start_due(self, now: float) -> None:
         under_way = sum(place.is_being_started for place in self._places)

@@ -286,6 +286,18 @@ def test_sessions_that_wait_make_a_fleet_grow_and_idleness_makes_it_shrink() -> 
     assert drill.states() == ["ready"]
 
 
+def test_no_episode_is_cut_only_because_a_server_is_superfluous() -> None:
+    drill = Drill(2, least=1, drain_timeout=1.0)
+    drill.run(2.0)
+    for run in (1, 2):
+        drill.counts[drill.up[run]] = SiteCount(sessions=1, is_draining=True)
+    drill.run(1000.0)
+    assert drill.states() == ["draining", "ready"]
+    drill.counts[drill.up[1]] = SiteCount(sessions=0, is_draining=True)
+    drill.run(1.0)
+    assert drill.states() == ["ready"]
+
+
 def test_a_server_that_fails_each_session_is_replaced_then_the_circuit_opens(drill: Drill) -> None:
     def fail(run: int) -> None:
         drill.counts = {drill.up[run]: SiteCount(sessions=1, misfires=3, last_misfire="ValueError: no")}
