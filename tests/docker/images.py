@@ -55,7 +55,7 @@ class Images:
 
     def derived(self, name: str, base: str, folder: Path) -> str:
         """The tag of an image made in a folder of its own, on another one as ``BASE_IMAGE``."""
-        tag = self._tag(name)
+        tag = self.tag(name)
         with locked(self._locks / name):
             if not self._exists(tag):
                 ImageBuilder().build(folder_sources(folder), tag=tag, base_image=base)
