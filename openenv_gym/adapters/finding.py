@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from openenv_gym.adapters.servers import Servers
 from openenv_gym.client.fleet import Fleet
@@ -67,9 +68,13 @@ def find_servers(
         return _embedded(spec, workers)
     _refuse_workers(workers)
     if isinstance(provider, Fleet):
-        provider.lease(spec)
-        return Servers(provider, provider.release)
-    return _started(as_provider(provider) if provider is not None else _docker(), spec)
+        if num_containers is not None:
+            raise UsageError("num_containers= is for a provider; a Fleet has a size of its own")
+        return _leased(provider, spec)
+    if num_containers is not None:
+        return _leased(Fleet(_for_each(provider or _docker_provider()), num_containers), spec)
+    one = as_provider(provider or _docker_provider())
+    return Servers((one.start(spec),), one.stop)
 
 
 def _refuse_beside_url(**given: object) -> None:
@@ -100,14 +105,20 @@ def _embedded(spec: ServerSpec, workers: int) -> Servers:
     return Servers((lease.endpoint,), lease.release)
 
 
-def _started(provider: Provider, spec: ServerSpec) -> Servers:
-    return Servers((provider.start(spec),), provider.stop)
+def _leased(fleet: Fleet, spec: ServerSpec) -> Servers:
+    fleet.lease(spec)
+    return Servers(fleet, fleet.release)
 
 
-def _docker() -> Provider:
+def _for_each(provider: AnyProvider) -> Provider | Callable[[], Provider]:
+    """What a fleet takes: one to copy, or what makes one."""
+    return partial(as_provider, provider) if callable(provider) else as_provider(provider)
+
+
+def _docker_provider() -> Callable[[], Provider]:
     from openenv_gym.providers.docker import DockerProvider
 
-    return DockerProvider()
+    return DockerProvider
 
 
 def _require_package(server: str, extra: str | None) -> None:

@@ -41,6 +41,8 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         provider: Starts the server instead; stopped by `close`. Or a `Fleet`, which keeps several running: a
             lane whose server is lost goes to another, at its next reset.
         image: The container image to run, by ``provider`` or else by a `DockerProvider` with its defaults.
+        num_containers: Run so many containers, each for a part of the lanes, and replace those that die: a
+            `Fleet` of this size, each server of which is started by a copy of ``provider``.
         server: The environment's ASGI app as an import string, or another library's environment as
             ``engine:ID``, for example ``"gymnasium:CartPole-v1"``. With nothing else to run or to call, it
             runs as a local child process that all environments of this process share.
@@ -80,6 +82,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         num_envs: int = 1,
         provider: AnyProvider | Fleet | None = None,
         image: str | None = None,
+        num_containers: int | None = None,
         server: str | None = None,
         token: str | None = None,
         env_vars: Mapping[str, str] | None = None,
@@ -110,6 +113,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
                 token=token,
                 provider=provider,
                 image=image,
+                num_containers=num_containers,
                 env_vars=env_vars,
                 server=server,
                 default_image=default_image,

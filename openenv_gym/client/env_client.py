@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 from openenv_gym.client.client_models import ActT, ClientModels, ObsT, StateT, reply_payload
 from openenv_gym.client.dialects import DEFAULT_OUTAGE_TIMEOUT, Dialect
 from openenv_gym.client.dialling import WebSocketDial
-from openenv_gym.client.factories import space_subdomain, unstarted
+from openenv_gym.client.factories import project_runner, space_subdomain, unstarted
 from openenv_gym.client.handle import UnstartedClient
 from openenv_gym.client.link import Link
 from openenv_gym.client.sharing import shared_connector
@@ -164,8 +164,10 @@ class EnvClient(ClientModels[ActT, ObsT, StateT]):
         cls,
         repo_id: str,
         *,
+        use_docker: bool = True,
         provider: AnyProvider | None = None,
         tag: str = "latest",
+        project_path: str | None = None,
         env_vars: Mapping[str, str] | None = None,
         wait_timeout: float | None = None,
         **options: Any,
@@ -174,8 +176,11 @@ class EnvClient(ClientModels[ActT, ObsT, StateT]):
 
         Args:
             repo_id: The space, as ``owner/name``.
-            provider: What runs it; stopped when the client is closed.
+            use_docker: Run the space's container image. With ``False`` its repository is run instead, by a
+                `UVProvider`: in a process of this machine that can do all that you can.
+            provider: What runs it instead; stopped when the client is closed.
             tag: The image's tag.
+            project_path: A folder, or the URL of a git repository, to run instead of the space's repository.
             env_vars: Environment variables of the server.
             wait_timeout: Seconds it may take until it answers.
             options: As for `from_docker_image`.
@@ -183,7 +188,14 @@ class EnvClient(ClientModels[ActT, ObsT, StateT]):
         Raises:
             UsageError: ``repo_id`` is not ``owner/name``, or an option that nobody takes.
         """
-        spec = ServerSpec(image=f"registry.hf.space/{space_subdomain(repo_id)}:{tag}", environ=env_vars or {})
+        image = f"registry.hf.space/{space_subdomain(repo_id)}:{tag}"
+        spec = ServerSpec(image=image if use_docker else None, environ=env_vars or {})
+        if not use_docker and provider is None:
+            provider = project_runner(project_path or f"https://huggingface.co/spaces/{repo_id}")
+        elif project_path is not None:
+            raise UsageError(
+                "project_path= is run by uv: it goes with use_docker=False, and with no provider="
+            )
         return unstarted(cls, f"{cls.__name__}.from_env()", spec, provider, wait_timeout, options)
 
     @property

@@ -72,6 +72,13 @@ def space_subdomain(repo_id: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", f"{owner}-{name}".lower()).strip("-")
 
 
+def project_runner(project: str) -> Callable[..., Provider]:
+    """Return what makes the provider that runs a project."""
+    from openenv_gym.providers.uv import UVProvider
+
+    return functools.partial(UVProvider, project)
+
+
 def _docker_provider() -> Callable[..., Provider]:
     from openenv_gym.providers.docker import DockerProvider
 

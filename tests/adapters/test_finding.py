@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -11,6 +12,7 @@ import pytest
 
 from openenv_gym import ProcessProvider, RemoteEnv, RemoteVectorEnv
 from openenv_gym.adapters.finding import find_servers
+from openenv_gym.client.fleet import Fleet
 from openenv_gym.errors import MissingExtraError, NotSupportedError, UsageError
 from openenv_gym.providers import Endpoint, Provider, ServerSpec
 from tests.client.patience import wait_until
@@ -56,17 +58,45 @@ def test_a_provider_is_offered_all_that_is_known_of_the_environment(make: Any, p
     assert provider.specs == [ServerSpec(app=ECHO, image="echo-env:latest")]
 
 
+@pytest.mark.parametrize("is_class", [False, True])
+def test_several_containers_are_a_fleet(is_class: bool, corridor: LiveServer) -> None:
+    """Of copies of the provider, or of what a function makes."""
+    made: list[Elsewhere] = []
+
+    class Counted(Elsewhere):
+        def __init__(self, url: str = corridor.base_url) -> None:
+            super().__init__(url)
+            made.append(self)
+
+    provider: Any = Counted if is_class else Counted()
+    envs = gymnasium.make_vec("openenv/Echo-v0", num_envs=4, num_containers=3, provider=provider)
+    envs.reset(seed=1)
+    used = [one for one in made if one.specs]
+    spec = ServerSpec(app=ECHO, image="echo-env:latest")
+    named = [[replace(spec, name=f"echo-env-{number}")] for number in range(3)]
+    assert sorted((one.specs for one in used), key=str) == named
+    assert not any(one.stopped.is_set() for one in used)
+    envs.close()
+    assert all(one.stopped.is_set() for one in used)
+
+
 def test_programs_are_no_substitute_for_an_image() -> None:
     with pytest.raises(NotSupportedError, match="image"):
         gymnasium.make("openenv/Echo-v0", image="mine:1", provider=ProcessProvider())
 
 
 @pytest.mark.parametrize(
-    "also", [{"provider": ProcessProvider()}, {"image": "mine:1"}, {"env_vars": {"COLOUR": "red"}}]
+    "also",
+    [
+        {"provider": ProcessProvider()},
+        {"image": "mine:1"},
+        {"env_vars": {"COLOUR": "red"}},
+        {"num_containers": 2},
+    ],
 )
 def test_what_runs_already_is_not_started(also: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=f"base_url= or {next(iter(also))}="):
-        gymnasium.make("openenv/Echo-v0", base_url="http://127.0.0.1:9", **also)
+        find_servers("http://127.0.0.1:9", server=ECHO, **also)
 
 
 def test_other_arguments_that_exclude_each_other(provider: Elsewhere) -> None:
@@ -80,6 +110,8 @@ def test_other_arguments_that_exclude_each_other(provider: Elsewhere) -> None:
         find_servers(provider=provider, server=ECHO, workers=2)
     with pytest.raises(UsageError, match="workers="):
         find_servers(image="mine:1", workers=2)
+    with pytest.raises(UsageError, match="a size of its own"):
+        find_servers(provider=Fleet(provider, 2), num_containers=2, server=ECHO)
     with pytest.raises(UsageError, match="DockerProvider"):
         find_servers(provider="docker", server=ECHO)  # type: ignore[arg-type]
     with pytest.raises(MissingExtraError, match=r"openenv-gym\[steam\]"):

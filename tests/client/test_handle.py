@@ -23,6 +23,7 @@ from openenv_gym.errors import (
 )
 from openenv_gym.providers.endpoint import Endpoint, ServerSpec
 from openenv_gym.providers.provider import Provider
+from openenv_gym.providers.uv import UVProvider
 from tests.client.dialect_server import DialectServer, serving
 from tests.client.patience import wait_until
 from tests.providers.lent_container import LentContainer
@@ -153,8 +154,32 @@ def test_without_a_provider_it_is_docker_s_container(make: Any) -> None:
         handle.sync()
 
 
+@pytest.mark.parametrize(
+    ("project_path", "project"),
+    [(None, "https://huggingface.co/spaces/openenv/echo_env"), ("/srv/echo", "/srv/echo")],
+)
+def test_a_space_s_repository_is_run_by_uv(
+    project_path: str | None, project: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[str, ServerSpec]] = []
+
+    def start(self: UVProvider, spec: ServerSpec) -> Endpoint:
+        started.append((repr(self), spec))
+        return Endpoint(url)
+
+    monkeypatch.setattr(UVProvider, "start", start)
+    options = {"env_vars": {"A": "1"}, "install_timeout": 900.0}
+    with GenericEnvClient.from_env(
+        "openenv/echo_env", use_docker=False, project_path=project_path, **options
+    ).sync() as client:
+        client.reset()
+    assert started == [(f"UVProvider({project!r})", ServerSpec(environ={"A": "1"}))]
+    with pytest.raises(UsageError, match="use_docker=False"):
+        GenericEnvClient.from_env("openenv/echo_env", project_path="/srv/echo")
+
+
 def test_without_the_docker_sdk_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "docker", None)
+    monkeypatch.setitem(sys.modules, "docker.errors", None)
     handle = GenericEnvClient.from_docker_image("echo-env", engine="unix:///nowhere")
     with pytest.raises(MissingExtraError, match=r"openenv-gym\[docker\]"):
         handle.sync()

@@ -39,6 +39,15 @@ def vector(image: str) -> None:
         envs.step(envs.action_space.sample())
 
 
+def fleet(image: str) -> None:
+    """Be interrupted while stepping on several servers."""
+    envs = gymnasium.make_vec("openenv/Echo-v0", num_envs=4, image=image, num_containers=2)
+    envs.reset(seed=1)
+    say("stepping")
+    while True:
+        envs.step(envs.action_space.sample())
+
+
 def client(image: str) -> None:
     """Be interrupted under asyncio."""
 
@@ -71,6 +80,5 @@ def say(what: str) -> None:
 
 
 if __name__ == "__main__":
-    {"make": make, "episode": episode, "vector": vector, "client": client, "leave": leave, "fail": fail}[
-        sys.argv[1]
-    ](sys.argv[2])
+    ends = {end.__name__: end for end in (make, episode, vector, fleet, client, leave, fail)}
+    ends[sys.argv[1]](sys.argv[2])

@@ -51,7 +51,7 @@ def test_copies_are_new_providers_of_the_same_kind(echo_image: str):
 
 def test_exit_before_ready_is_reported_with_the_log(base_image: str):
     provider = DockerProvider(command=["sh", "-c", "echo last words; exit 3"])
-    with pytest.raises(StartupError, match="the server exited with code 3 before it was ready") as caught:
+    with pytest.raises(StartupError, match="exited with code 3 before it was ready") as caught:
         provider.start(ServerSpec(image=base_image))
     assert caught.value.log_tail == "last words"
     assert not provider.running

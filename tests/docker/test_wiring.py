@@ -92,6 +92,18 @@ def test_gymnasium_make(echo_image: str, containers: Containers) -> None:
     assert containers() == []
 
 
+def test_several_containers(echo_image: str, containers: Containers) -> None:
+    envs = gymnasium.make_vec("openenv/Echo-v0", num_envs=6, image=echo_image, num_containers=3)
+    try:
+        envs.reset(seed=1)
+        _, rewards, *_ = envs.step([{"message": "four"}] * 6)
+        assert rewards.tolist() == [pytest.approx(0.4)] * 6
+        assert len(containers()) == 3
+    finally:
+        envs.close()
+    assert containers() == []
+
+
 def test_the_image_of_the_environment_s_own(
     echo_image: str, docker_client: docker.DockerClient, containers: Containers
 ) -> None:

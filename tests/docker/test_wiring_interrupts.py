@@ -62,11 +62,11 @@ def test_ctrl_c_while_an_environment_is_made(
         assert names_of(docker_client, process.pid) == []
 
 
-@pytest.mark.parametrize("how", ["episode", "vector", "client"])
+@pytest.mark.parametrize("how", ["episode", "vector", "fleet", "client"])
 def test_ctrl_c_in_an_episode(how: str, echo_image: str, docker_client: docker.DockerClient) -> None:
     with trainer(how, echo_image) as process:
         hears(process, "stepping")
-        assert len(names_of(docker_client, process.pid)) == 1
+        assert len(names_of(docker_client, process.pid)) == (2 if how == "fleet" else 1)
         process.send_signal(signal.SIGINT)
         assert "KeyboardInterrupt" in end_of(process)
         assert names_of(docker_client, process.pid) == []
