@@ -13,6 +13,8 @@ from typing import Protocol, cast
 GROUP = "openenv_gym.commands"
 _OWN = {
     "build": "openenv_gym.cli.build",
+    "prune": "openenv_gym.cli.prune",
+    "ps": "openenv_gym.cli.ps",
     "serve": "openenv_gym.cli.serve",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -82,21 +82,32 @@ def prune(engine: str | None = None, *, unknown: bool = False) -> list[Item]:
         MissingExtraError: The Docker SDK is not installed.
         ProviderError: The engine is out of reach, or would not remove something; all else is removed.
     """
-    connection = connect(find_engine(engine))
     dead: tuple[bool | None, ...] = (False, None) if unknown else (False,)
+    return remove([item for item in inventory(engine) if item.owner_lives in dead], engine)
+
+
+def remove(items: Sequence[Item], engine: str | None = None) -> list[Item]:
+    """Remove things, whoever uses them; return those that were removed.
+
+    Args:
+        items: Of that engine's `inventory`.
+        engine: The engine's URL; by default the one that `DockerProvider` uses.
+
+    Raises:
+        ProviderError: The engine is out of reach, or would not remove something; all else is removed.
+    """
+    connection = connect(find_engine(engine))
     # Networks and volumes can go only after the containers that use them.
     order = ("service", "container", "network", "volume")
-    left = [item for item in inventory(engine) if item.owner_lives in dead]
-    left.sort(key=lambda item: order.index(item.kind))
     removed, problems = [], []
-    for item in left:
+    for item in sorted(items, key=lambda item: order.index(item.kind)):
         try:
             _remove(connection, item)
             removed.append(item)
         except ProviderError as error:
             problems.append(str(error))
     if problems:
-        raise ProviderError("\n".join([f"{len(removed)} of {len(left)} were removed:", *problems]))
+        raise ProviderError("\n".join([f"{len(removed)} of {len(items)} were removed:", *problems]))
     return removed
 
 
