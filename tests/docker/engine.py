@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -9,7 +10,10 @@ import signal
 import socket
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
+
+import docker
 
 from openenv_gym.providers.guarded_process import GuardedProcess
 
@@ -60,6 +64,17 @@ class Engine:
     def bring_down(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End dockerd by a signal; it is started again a second after it has ended."""
         os.kill(self.pid, number)
+
+    def keep_containers_running(self, wanted: bool) -> None:
+        """Have containers outlive dockerd, and found again by the next; or not, as is the default."""
+        path = self.folder / "daemon.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "live-restore": wanted}))
+        os.kill(self.pid, signal.SIGHUP)
+        give_up_at = time.monotonic() + _PATIENCE
+        with closing(docker.DockerClient(base_url=self.host)) as client:
+            while client.info()["LiveRestoreEnabled"] != wanted:
+                assert time.monotonic() < give_up_at, self.log
+                time.sleep(0.05)
 
     def wait_until_ready(self) -> None:
         """Return when the engine answers; fails with its log when it never does."""

@@ -6,6 +6,7 @@ import itertools
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from urllib.parse import urlsplit
 
 import docker
@@ -128,37 +129,60 @@ def other_engine(docker_client: docker.DockerClient, echo_image: str) -> Iterato
     """An engine that nobody else uses, with the image."""
     engine = EngineOwner()
     try:
-        client = docker.DockerClient(base_url=engine.host, timeout=120)
-        try:
+        with closing(docker.DockerClient(base_url=engine.host, timeout=120)) as client:
             client.images.load(docker_client.images.get(echo_image).save(named=echo_image))
-        finally:
-            client.close()
         yield engine
     finally:
         engine.stop()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_restarted_engine_costs_its_own_lanes_one_episode(
-    engine: Engine, other_engine: EngineOwner, echo_image: str, number: signal.Signals
-) -> None:
+@pytest.fixture(scope="module")
+def split_fleet(engine: Engine, other_engine: EngineOwner, echo_image: str) -> Iterator[Fleet]:
+    """A fleet on two engines, of which one is restarted."""
     engines = itertools.cycle([engine.host, other_engine.host])
     fleet = Fleet(
         lambda: DockerProvider(ready_timeout=READY_TIMEOUT, engine=next(engines)),
         SERVERS,
         spec=ServerSpec(image=echo_image, name="echo"),
         sessions_per_server=SESSIONS,
-        health=WATCHFUL,
     )
-    with fleet, make_envs(fleet) as envs:
+    with fleet:
+        yield fleet
+    assert containers_on(other_engine) == 0
+
+
+def containers_on(engine: Engine) -> int:
+    with closing(docker.DockerClient(base_url=engine.host)) as client:
+        return len(client.containers.list(all=True))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_restarted_engine_costs_its_own_lanes_one_episode(
+    split_fleet: Fleet, other_engine: EngineOwner, number: signal.Signals
+) -> None:
+    with make_envs(split_fleet) as envs:
         rollout = Rollout(envs)
-        rollout.play(until=lambda: is_whole(fleet))
+        rollout.play(until=lambda: is_whole(split_fleet))
+        before, lost = sum(restarts(split_fleet)), containers_on(other_engine)
         other_engine.bring_down(number)
-        rollout.play(until=lambda: sum(restarts(fleet)) and is_whole(fleet))
-    check_losses(rollout, LANES // 2)
+        rollout.play(until=lambda: sum(restarts(split_fleet)) >= before + lost and is_whole(split_fleet))
+    check_losses(rollout, lost * SESSIONS)
     other_engine.wait_until_ready()
-    client = docker.DockerClient(base_url=other_engine.host)
+
+
+def test_an_engine_that_leaves_containers_running_costs_nothing(
+    split_fleet: Fleet, other_engine: EngineOwner
+) -> None:
+    other_engine.keep_containers_running(True)
     try:
-        assert client.containers.list(all=True) == []
+        with make_envs(split_fleet) as envs:
+            rollout = Rollout(envs)
+            rollout.play(until=lambda: is_whole(split_fleet))
+            before, pid = restarts(split_fleet), other_engine.pid
+            other_engine.bring_down(signal.SIGKILL)
+            rollout.play(until=lambda: other_engine.alive and other_engine.pid != pid)
+            assert is_whole(split_fleet)
+        assert rollout.faults == []
+        assert restarts(split_fleet) == before
     finally:
-        client.close()
+        other_engine.keep_containers_running(False)
