@@ -6,9 +6,11 @@ import os
 import re
 import secrets
 import threading
+import time
 from abc import abstractmethod
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 
 from openenv_gym.errors import ClosedError, NotSupportedError, ProviderError, StartupError, UsageError
 from openenv_gym.providers.endpoint import TOKEN_VARIABLE, Endpoint, ServerSpec
@@ -19,6 +21,8 @@ from openenv_gym.providers.server_state import ServerState
 
 _NAME_PREFIX = "openenv-gym"
 _LOG_LIMIT = 1 << 20  # characters kept of a log
+_FIRST_LOOKS = 0.1  # seconds between looks at a container that is starting, later ...
+_LOOKS_SHARE = 0.2  # ... this share of the time it has had
 
 
 class ContainerProvider(Provider):
@@ -188,11 +192,16 @@ class ContainerProvider(Provider):
 
     def _wait_until_ready(self, endpoint: Endpoint, name: str) -> None:
         state = ServerState("unknown")
+        begin = next_look = time.monotonic()
 
         def ended(seconds: float) -> bool:
-            nonlocal state
+            nonlocal state, next_look
             if self._stopped.wait(seconds):
                 return True
+            now = time.monotonic()
+            if seconds > 0 and now < next_look:
+                return False  # many that start at once would keep the engine busy with questions
+            next_look = now + max(_FIRST_LOOKS, _LOOKS_SHARE * (now - begin))
             state = self.inspect(self._name)
             return state.status in ("ended", "unhealthy")
 
@@ -222,14 +231,18 @@ class ContainerProvider(Provider):
                 return
             try:
                 if grace > 0:
-                    self.end(self._name, grace)
-                self._final_log = self.logs()
-            except ProviderError as error:
-                # What remains to be done does not depend on it.
-                self._final_log = self._final_log or f"(its log could not be read: {error})"
+                    with suppress(ProviderError):  # then it ends all the same, and less gently
+                        self.end(self._name, grace)
+                self._keep_log()
             finally:
                 self.remove(self._name)
                 self._exists = False
+
+    def _keep_log(self) -> None:
+        try:
+            self._final_log = self.logs()
+        except ProviderError as error:
+            self._final_log = f"(the log could not be read: {error})"
 
 
 def _unique_name(name: str) -> str:

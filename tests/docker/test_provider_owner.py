@@ -18,6 +18,7 @@ from openenv_gym.providers.docker import DockerProvider
 from openenv_gym.providers.docker.inventory import inventory, prune
 from openenv_gym.providers.docker.reaper_process import reaper_of
 from tests.client.patience import wait_until
+from tests.docker.forwarding import forwarded
 from tests.docker.tiny_server import COMMAND, built
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +67,16 @@ def test_container_ends_with_a_killed_owner(own: Own, docker_client, number: sig
     os.killpg(owner.pid, number)  # as a terminal's Ctrl-C, which reaches the whole group
     owner.wait()
     wait_until(lambda: not exists(docker_client, name))
+
+
+def test_engine_at_a_port_is_cleared_too(own: Own, docker_client, monkeypatch: pytest.MonkeyPatch):
+    with forwarded(os.environ["DOCKER_HOST"].removeprefix("unix://")) as port:
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
+        owner = own("waits")
+        name = told(owner)
+        assert exists(docker_client, name)
+        owner.kill()
+        wait_until(lambda: not exists(docker_client, name))
 
 
 def test_container_is_gone_when_its_owner_has_ended_in_order(own: Own, docker_client):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +21,7 @@ from openenv_gym.providers.docker.report import access_advice, refusal_advice, s
 from openenv_gym.providers.endpoint import ServerSpec
 from openenv_gym.providers.server_state import ServerState
 
+_logger = logging.getLogger(__name__)
 _LOG_LINES = 10_000
 _NO_PORT = 1  # nobody listens there
 _TMPFS: Mapping[str, int | str] = {"/tmp": "512m"}
@@ -178,7 +180,9 @@ class DockerProvider(ContainerProvider):
         reaper_of(engine.address).watch(_path(name))
         doing = f"the {spec.name} cannot be run from the image {spec.image!r}"
         with engine.asked(doing, refusal_advice):
-            engine.api.create_container_from_config(configuration, name, self._platform)
+            made = engine.api.create_container_from_config(configuration, name, self._platform)
+            for warning in made.get("Warnings") or ():
+                _logger.warning("%s: the Docker engine warns: %s", name, warning)  # of limits that it lacks
             engine.api.start(name)
             container = engine.api.inspect_container(name)
         return f"http://{engine.address.host}:{self._published_port(container, doing)}"
