@@ -3,7 +3,9 @@
     python examples/local_git_env.py
 
 Without a GITEA_URL the environment starts an embedded git host with a small sample repository. To use a real
-Gitea, set GITEA_URL, GITEA_USERNAME and GITEA_PASSWORD (see servers/gitea/README.md).
+Gitea, which servers/gitea/setup starts and describes in servers/gitea/.env:
+
+    set -a; . servers/gitea/.env; set +a; python examples/local_git_env.py
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def test_agents_work_on_a_shared_git_host(project: Start, images: Images, git_im
     assert "imported gitea/project\n" in servers.run("./migrate", "/repositories/project")
     assert "gitea/project is already there\n" in servers.run("./migrate", "/repositories/project")
 
-    servers.set(TASK_REPOS=f'{{"fix": ["project", "{start}"]}}')
+    servers.set(TASK_REPOS=f"""'{{"fix": ["project", "{start}"]}}'""")
     told += servers.compose("up", "--detach")
     url = f"http://127.0.0.1:{port}"
     wait_until_healthy(url)
