@@ -67,7 +67,7 @@ class GitHost:
         self.password = password if password is not None else secrets.token_urlsafe(24)
         self._host = host
         self._port = port
-        self._root = Path(root) if root is not None else None
+        self._root = Path(root).absolute() if root is not None else None  # git runs in other folders
         self._imports = tuple(imports)
         self._settings = settings or HostSettings()
         self._log_requests = log_requests

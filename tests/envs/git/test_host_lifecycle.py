@@ -60,6 +60,13 @@ def test_a_root_keeps_repositories_and_is_held_by_one_host(tmp_path: Path) -> No
         assert list((root / "incoming").iterdir()) == []
 
 
+def test_a_root_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with GitHost(root="data") as host:
+        assert host.root == tmp_path / "data"
+        assert [each.name for each in host.repositories()] == ["sample-project"]
+
+
 def test_what_cannot_be_started_says_why_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="no git repository"):
         GitHost(root=tmp_path / "root", imports=[tmp_path]).start()
