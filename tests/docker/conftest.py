@@ -8,6 +8,8 @@ used, and tests that restart an engine are skipped.
 from __future__ import annotations
 
 import os
+import secrets
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -18,6 +20,7 @@ import pytest
 
 from tests.docker.engine import Engine, EngineOwner
 from tests.docker.images import Images
+from tests.docker.ingredients import locked
 
 _ENGINE_FOLDER = "OPENENV_GYM_TEST_ENGINE"  # in this run's processes: where its engine or its locks are
 _HERE = Path(__file__).parent
@@ -136,3 +139,26 @@ def git_image(images: Images) -> str:
 def coding_image(images: Images) -> str:
     """The Coding environment's image."""
     return images.environment("coding")
+
+
+@pytest.fixture(scope="module")
+def swarm_turn() -> Iterator[None]:
+    """The right to say whether the engine manages a swarm, which modules have one after another."""
+    with locked(Path(os.environ[_ENGINE_FOLDER]) / "locks/swarm"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def swarm(swarm_turn: None, engine: Engine, docker_client: docker.DockerClient) -> Iterator[None]:
+    """A swarm of the tests' engine alone, with an address that no other engine of this machine has in its."""
+    with closing(
+        socket.create_server((f"127.{secrets.randbelow(200) + 20}.{secrets.randbelow(256)}.9", 0))
+    ) as own:
+        address, port = own.getsockname()
+    docker_client.swarm.init(advertise_addr=address, listen_addr=f"{address}:{port}")
+    try:
+        yield
+    finally:
+        docker_client.swarm.leave(force=True)
+        for network in docker_client.networks.list(names=["docker_gwbridge"]):
+            network.remove()

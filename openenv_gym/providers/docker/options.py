@@ -64,19 +64,15 @@ class ContainerOptions:
     ) -> dict[str, Any]:
         """The body of the engine's ``POST /containers/create`` for a container of that image."""
         port = f"{self.port or image.port}/tcp"
+        user, more = identity(image, self.user, environ)
         configuration: dict[str, Any] = {
             "Image": image.name,
-            "Env": [f"{name}={value}" for name, value in environ.items()],
+            "Env": [f"{name}={value}" for name, value in {**environ, **more}.items()],
             "Labels": dict(labels),
             "ExposedPorts": {port: {}},
             "Volumes": {path: {} for path in (*image.writable, *self.writable)},
             "HostConfig": self._host_configuration(port),
         }
-        user = self.user
-        if user is None and image.runs_as_root:
-            user = NOBODY
-            if not image.sets_home and "HOME" not in environ:
-                configuration["Env"].append("HOME=/tmp")  # root's own would be closed to it
         if user is not None:
             configuration["User"] = user
         if self.command is not None:
@@ -152,6 +148,16 @@ class ContainerOptions:
         else:
             request["DeviceIDs"] = [self.gpus] if isinstance(self.gpus, str) else list(self.gpus)
         return [request]
+
+
+def identity(
+    image: ImageFacts, user: str | None, environ: Mapping[str, str]
+) -> tuple[str | None, dict[str, str]]:
+    """Who runs a container, ``None`` for its image's own user, and the variables that this one needs."""
+    if user is not None or not image.runs_as_root:
+        return user, {}
+    # Root's own home would be closed to nobody.
+    return NOBODY, {} if image.sets_home or "HOME" in environ else {"HOME": "/tmp"}
 
 
 def in_bytes(size: int | str, name: str) -> int:
