@@ -110,14 +110,16 @@ class Balancer:
     def relief(self, site: Site) -> Site | None:
         """Choose a site to which one of another's sessions should move, and count it there.
 
-        Where a server is no longer wanted that is any other; else one on which even then a smaller part of
-        the room would be taken. Servers come back empty, and would stay so.
+        From a server that is no longer wanted to any that has room; else to one on which even then a smaller
+        part of the room would be taken. Servers come back empty, and would stay so.
         """
         others = [one for one in self.ready() if one is not site and not one.failures]
         if not others:
             return None
         best = _emptiest({one: one.room for one in others})
         there, here = _least(best.room, best.capacity), _least(site.room, site.capacity)
+        if there is not None and best.sessions >= there:
+            return None
         if not (there and here):
             there = here = 1
         if not site.is_draining and (best.sessions + 1) / there >= site.sessions / here:

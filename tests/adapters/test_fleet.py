@@ -21,7 +21,7 @@ from tests.client.patience import wait_until
 
 APP = "tests.adapters.corridor:app"
 STAY = CorridorAction(direction="stay")
-QUICK = HealthRules(look_interval=0.1, interval=0.3, timeout=2.0, misses=2)
+QUICK = HealthRules(look_interval=0.1, interval=0.3, timeout=4.0, misses=2)
 HELD_UP = 60.0  # seconds; more is a hang
 
 

@@ -26,7 +26,9 @@ def balancer(clock: Clock, *urls: str) -> Balancer:
 
 
 def acquired(one: Balancer) -> Site:
-    site, pause = one.acquire()
+    choice = one.acquire()
+    assert choice is not None
+    site, pause = choice
     assert pause == 0.0
     return site
 
@@ -131,3 +133,49 @@ def test_who_failed_gets_nothing_whatever_room_it_told(clock: Clock) -> None:
     one = balancer(clock, "a", "b")
     one.failed(one.sites[0])
     assert filled(one, {"a": 99}, 3) == [0, 3]
+
+
+def with_load(one: Balancer, *loads: int, room: int | None = None) -> list[Site]:
+    for site, load in zip(one.sites, loads, strict=True):
+        site.sessions, site.capacity = load, room
+    return one.sites
+
+
+@pytest.mark.parametrize("room", [None, 8])
+def test_a_session_moves_only_where_that_makes_things_even(clock: Clock, room: int | None) -> None:
+    one = balancer(clock, "a", "b", "c")
+    first, second, third = with_load(one, 4, 4, 0, room=room)
+    assert one.relief(first) is third
+    assert third.sessions == 1
+    with_load(one, 4, 4, 3, room=room)
+    assert one.relief(first) is None
+    third.failures = 1
+    third.sessions = 0
+    assert one.relief(second) is None, "it is sick"
+
+
+def test_a_server_that_is_not_wanted_is_left_for_any_that_has_room(clock: Clock) -> None:
+    one = balancer(clock, "a", "b", "c")
+    first, second, third = with_load(one, 1, 7, 8, room=8)
+    first.is_draining = True
+    assert one.relief(first) is second
+    assert one.relief(first) is None, "both are full now"
+    third.sessions = 2
+    assert one.relief(first) is third
+
+
+def test_rooms_of_different_size_are_filled_alike(clock: Clock) -> None:
+    one = balancer(clock, "a", "b")
+    small, large = with_load(one, 3, 4)
+    small.capacity, large.capacity = 4, 16
+    assert one.relief(small) is large
+    large.sessions = 12
+    assert one.relief(small) is None
+
+
+def test_nobody_is_sent_to_a_server_that_takes_no_more(clock: Clock) -> None:
+    one = balancer(clock, "a", "b")
+    one.sites[0].is_draining = True
+    assert [acquired(one).endpoint.base_url for _ in range(3)] == ["b"] * 3
+    one.sites[1].is_draining = True
+    assert one.acquire() is None

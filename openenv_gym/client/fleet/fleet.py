@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
-import re
 import threading
 import warnings
 from collections.abc import Callable
@@ -193,7 +192,7 @@ class Fleet:
         environ = dict(spec.environ)
         if self._sessions_per_server is not None:
             environ[_CAPACITY_VARIABLE] = str(self._sessions_per_server)
-        return ServerSpec(spec.app, spec.image, environ, _name(spec))
+        return ServerSpec(spec.app, spec.image, environ, spec.name)
 
     def _wait_for_servers(self, supervisor: Supervisor, name: str) -> None:
         with showing(name, self._size, self._progress) as show:
@@ -322,18 +321,6 @@ class Fleet:
         if self._supervisor is None:
             raise UsageError("this fleet was not started: use `with`, or call start()")
         return self._supervisor
-
-
-def _name(spec: ServerSpec) -> str:
-    """What to call the servers: as was asked for, or by what they run: ``git-env``, ``echo_env``."""
-    if spec.name != ServerSpec().name:
-        return spec.name
-    if spec.image is not None:
-        running = spec.image.rpartition("/")[2].partition("@")[0].partition(":")[0]
-    else:
-        package, _, rest = (spec.app or "").partition(":")
-        running = package.partition(".")[0] if "." in package else rest.rpartition("/")[2]
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", running).strip("-.") or spec.name
 
 
 def _configured(

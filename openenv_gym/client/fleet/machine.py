@@ -56,7 +56,7 @@ class End:
 
     Attributes:
         how: In words.
-        last_words: The end of its log.
+        last_words: The last line of its log.
     """
 
     how: str

@@ -16,6 +16,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from openenv_gym.client.fleet.machine import Command, End, FleetMachine, Look, Start, Stop
 from openenv_gym.client.fleet.status import FleetStatus
@@ -31,7 +32,7 @@ logger = logging.getLogger(__name__)
 _TICK = 0.25  # seconds between ticks when nothing happens
 _LONGEST_STOP_PAUSE = 5.0  # seconds between attempts to stop a server
 _LAST_ATTEMPTS = 3  # to stop a server, once the fleet is being stopped
-_LAST_WORDS = 300  # characters of its log that are kept with a server's end
+_LAST_WORDS = 300  # characters of its log's last line that are kept with a server's end
 
 _live: weakref.WeakSet[Supervisor] = weakref.WeakSet()
 
@@ -226,20 +227,21 @@ class Supervisor:
                     logger.exception("no provider for %s could be made", name)
                     self._report_failure(run, name, error)
                 else:
-                    self._in_background(lambda: self._start(run, name))
-            case Stop(run, by_force) if run in self._providers:
-                self._in_background(lambda: self._stop(run, by_force))
-            case Look(run, endpoint, asks) if run in self._providers:
-                self._in_background(lambda: self._look(run, endpoint, asks))
+                    self._in_background(self._start, command)
+            case Stop(run) | Look(run) if run in self._providers:
+                self._in_background(self._stop if isinstance(command, Stop) else self._look, command)
 
-    def _in_background(self, job: Callable[[], None]) -> None:
+    def _in_background(self, job: Callable[[Any, Provider], None], command: Command) -> None:
+        provider = self._providers[command.run]
         try:
-            threading.Thread(target=job, name="openenv-gym-fleet-job", daemon=True).start()
+            threading.Thread(
+                target=job, args=(command, provider), name="openenv-gym-fleet-job", daemon=True
+            ).start()
         except RuntimeError:
-            job()  # the interpreter is ending, and starts no threads any more
+            job(command, provider)  # the interpreter is ending, and starts no threads any more
 
-    def _start(self, run: int, name: str) -> None:
-        provider = self._providers[run]
+    def _start(self, command: Start, provider: Provider) -> None:
+        run, name = command.run, command.name
         try:
             endpoint = provider.start(ServerSpec(self._spec.app, self._spec.image, self._spec.environ, name))
         except Exception as error:  # noqa: BLE001 - whatever a provider raises, the fleet goes on
@@ -252,11 +254,10 @@ class Supervisor:
         text = f"{type(error).__name__}: {error}"
         self._inbox.put(lambda now: self._machine.start_failed(now, run, text))
 
-    def _stop(self, run: int, by_force: bool) -> None:
-        provider = self._providers[run]
+    def _stop(self, command: Stop, provider: Provider) -> None:
         for pause in self._stop_pauses():
             try:
-                provider.kill() if by_force else provider.stop()
+                provider.kill() if command.by_force else provider.stop()
                 break
             except Exception as error:  # noqa: BLE001 - it is tried again, by whatever it failed
                 logger.warning("a server of the fleet could not be stopped: %s", error)
@@ -265,7 +266,7 @@ class Supervisor:
             logger.error("a server of the fleet is left behind: it could not be stopped")
 
         def forget(_: float) -> None:
-            self._providers.pop(run, None)
+            self._providers.pop(command.run, None)
 
         self._inbox.put(forget)
 
@@ -282,15 +283,15 @@ class Supervisor:
             if left == 0:
                 return
 
-    def _look(self, run: int, endpoint: Endpoint, asks: bool) -> None:
-        provider = self._providers[run]
-        problem = probe(endpoint, self._health_timeout) if asks else None
+    def _look(self, command: Look, provider: Provider) -> None:
+        run, asks = command.run, command.asks
+        problem = probe(command.endpoint, self._health_timeout) if asks else None
         end = None
         if not asks or problem is not None:
             try:
                 state = provider.state()
                 if state.status == "ended":
-                    end = End(state.detail or "ended", provider.logs().strip()[-_LAST_WORDS:])
+                    end = End(state.detail or "ended", _last_line(provider.logs()))
                 elif state.status == "paused":
                     problem = f"it {state.detail or 'is paused'}"
             except Exception as error:  # noqa: BLE001 - whatever a provider raises, the fleet goes on
@@ -327,6 +328,11 @@ class Supervisor:
         except OSError as error:
             self._file_works = False
             logger.info("other processes cannot see this fleet: %s", error)
+
+
+def _last_line(log: str) -> str:
+    """Of a traceback that is the exception."""
+    return log.rstrip().rpartition("\n")[2][-_LAST_WORDS:]
 
 
 def _close_all() -> None:

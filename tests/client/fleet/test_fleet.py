@@ -25,7 +25,7 @@ from tests.client.patience import wait_until
 
 TINY = Path(__file__).parents[2] / "providers" / "tiny_server.py"
 SPEC = ServerSpec(name="tiny")
-QUICK = HealthRules(look_interval=0.1, interval=0.2, timeout=1.0, misses=2)
+QUICK = HealthRules(look_interval=0.1, interval=0.2, timeout=2.0, misses=2)
 
 
 def tiny(*modes: str, **options: Any) -> ProcessProvider:
