@@ -123,13 +123,16 @@ class ProviderContract(ABC):
     def test_a_server_starts_serves_and_stops(self) -> None:
         with self._marked(self.spec) as (spec, mark), self.make_provider() as provider:
             assert isinstance(provider.logs(), str), "logs() is for every state, before the start too"
+            _assert_state(provider, "ended")
             endpoint = provider.start(spec)
+            _assert_state(provider, "running")
             fetch_health(endpoint)
             self.use(endpoint)
             assert self.leftovers(mark), "leftovers() does not find a running server"
             _assert_hidden(endpoint, provider)
             provider.stop()
             assert not _answers(endpoint), "the server answers after stop()"
+            _assert_state(provider, "ended")
             self._assert_nothing_left(mark)
             provider.stop()
             assert provider.logs(), "the log is gone with the server"
@@ -145,7 +148,8 @@ class ProviderContract(ABC):
                 provider.start(spec)
             assert not isinstance(caught[0], ClosedError), "the server runs: nothing is closed"
             self.use(endpoint)
-            provider.stop()
+            provider.kill()
+            assert not _answers(endpoint), "the server answers after kill()"
             self._assert_nothing_left(mark)
 
     def test_stop_before_start_keeps_a_late_start_from_leaving_a_server(self) -> None:
@@ -352,6 +356,11 @@ def _assert_hidden(endpoint: Endpoint, provider: Provider) -> None:
     if endpoint.token is not None:
         for shown in (repr(endpoint), repr(provider), provider.logs()):
             assert endpoint.token not in shown, "the token is shown"
+
+
+def _assert_state(provider: Provider, status: str) -> None:
+    told = provider.state().status
+    assert told in (status, "unknown"), f"state() says {told!r}, and the server is {status}"
 
 
 def _assert_distinct(endpoints: Collection[Endpoint]) -> None:

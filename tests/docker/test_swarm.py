@@ -40,7 +40,7 @@ def provide() -> Iterator[Provide]:
 def containers(client: docker.DockerClient, provider: SwarmProvider) -> dict[str, Any]:
     """The running containers by the names of their services."""
     label = "com.docker.swarm.service.name"
-    found = client.containers.list(filters={"label": "com.docker.swarm.service.name"})
+    found = client.containers.list(filters={"label": label})
     return {one.labels[label]: one for one in found if one.labels[label].startswith(provider.name)}
 
 
@@ -81,7 +81,7 @@ def test_containers_are_confined(
     provider = provide(command=COMMAND, memory="300m", cpus=0.5, pids=100)
     provider.start(ServerSpec(image=base_image, name="tiny server"))
     (container,) = containers(docker_client, provider).values()
-    look = "id -u; grep -E '^Cap(Eff|Bnd)' /proc/self/status; touch /here; touch /tmp/there && echo done"
+    look = "exec 2>&1; id -u; grep -E '^Cap(Eff|Bnd)' /proc/self/status; touch /here; touch /tmp/there"
     code, output = container.exec_run(["sh", "-c", look])
     text = output.decode()
     assert code == 0, text
