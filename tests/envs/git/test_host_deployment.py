@@ -148,7 +148,8 @@ def test_the_example_settings_are_those_that_are_read() -> None:
     read = re.search(r"((?:GITEA_\w+ \| )+GITEA_\w+)\)", (_GITEA / "api.sh").read_text())
     assert read is not None
     by_commands = set(read[1].split(" | "))
-    by_compose = set(re.findall(r"\$\{([A-Z_]+)", (_GITEA / "docker-compose.yml").read_text()))
+    composed = [_GITEA / "docker-compose.yml", _GITEA.parent / "hardened.yml"]
+    by_compose = {name for file in composed for name in re.findall(r"\$\{([A-Z_]+)", file.read_text())}
     by_servers = {"OPENENV_GYM_TOKEN", "TASK_REPOS", "COMPOSE_PROJECT_NAME"}
     rarely = {"GITEA_REQUIRE_SIGNIN", "ENV_FILE"}
     assert names == (by_commands | by_compose | by_servers) - rarely
