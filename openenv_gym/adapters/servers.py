@@ -82,6 +82,8 @@ def connect(
         SchemaError: Its schema cannot become spaces.
     """
     try:
+        if isinstance(servers.source, Fleet):
+            servers.source.require_room(num_lanes)
         schema = _fetch_schema(servers, timeout)
         interface = Interface(schema, lenient=lenient, reset_options=reset_options)
         interface.require_render_mode(render_mode)

@@ -109,6 +109,7 @@ class RemoteSession:
         try:
             self._machine.begin(request.op)
         except OpenEnvGymError as error:
+            self.watch = None
             done(error)
             return
         self._op, self._done = request.op, done

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from openenv_gym import Fleet, RemoteEnv, RemoteVectorEnv
-from openenv_gym.client.fleet.breaker import BreakerRules
-from openenv_gym.client.fleet.health import HealthRules
-from openenv_gym.errors import NoHealthyServerError, SessionLostError
+from openenv_gym.client.fleet import BreakerRules, HealthRules
+from openenv_gym.client.pool import SessionPool
+from openenv_gym.errors import NoHealthyServerError, SessionLostError, UsageError
+from openenv_gym.providers import ServerSpec
 from openenv_gym.providers.process import ProcessProvider
+from openenv_gym.wire.messages import Op, Outcome, Request
 from tests.adapters.corridor import CorridorAction
 from tests.client.patience import wait_until
 
@@ -115,13 +117,18 @@ def test_lanes_wait_for_a_replacement_and_one_environment_says_so(made: Made) ->
     assert len(made.providers) == 2
 
 
-def test_a_fleet_that_runs_already_is_shared_and_left_running(made: Made) -> None:
-    from openenv_gym.providers import ServerSpec
-
+async def test_a_fleet_that_runs_already_is_shared_and_left_running(made: Made) -> None:
     with Fleet(made, 1, spec=ServerSpec(APP), sessions_per_server=4) as fleet:
         with RemoteVectorEnv(provider=fleet, num_envs=2) as envs, RemoteEnv(provider=fleet) as env:
             envs.reset(seed=1)
             env.reset(seed=1)
+            with SessionPool(fleet, 1) as pool:
+                pool.submit([(0, Request(Op.RESET))], HELD_UP)
+                ((_, result),) = await pool.acollect(1, HELD_UP)
+                assert isinstance(result, Outcome)
+                assert sessions(fleet) == [4]
+            with pytest.raises(UsageError, match="5 sessions do not fit into 1 servers of 4"):
+                RemoteVectorEnv(provider=fleet, num_envs=5)
             wait_until(lambda: sessions(fleet) == [3])
         wait_until(lambda: sessions(fleet) == [0])
         assert made.running == 1

@@ -245,6 +245,20 @@ async def test_episodes_that_fail_at_their_start_are_counted_for_their_server() 
 
 
 @virtual_time
+async def test_an_episode_that_was_lost_before_its_first_step_proves_nothing() -> None:
+    kept = Kept(1, a=10, b=10)
+    kept.tell("a")
+    await kept.ask(RESET)
+    kept.tell("b")
+    assert await kept.ask(STEP) == [SessionLostError]
+    assert await kept.ask(RESET) == [Outcome]
+    assert kept.roster.census().successes == 0
+    assert await kept.ask(STEP) == [Outcome]
+    assert kept.roster.census().successes == 1
+    await kept.close()
+
+
+@virtual_time
 async def test_what_callers_do_is_no_fault_of_the_server() -> None:
     kept = Kept(2, a=10)
     kept.tell("a")

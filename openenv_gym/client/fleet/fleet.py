@@ -273,6 +273,20 @@ class Fleet:
         if is_last:
             self.stop()
 
+    def require_room(self, sessions: int) -> None:
+        """Refuse what can never have its place here, rather than let it wait.
+
+        Raises:
+            UsageError: So many sessions do not fit, even if the fleet is as large as it may become.
+        """
+        per_server = self._sessions_per_server
+        largest = max(self._rules.max_size, self._running().status().target)
+        if per_server is not None and sessions > largest * per_server:
+            raise UsageError(
+                f"{sessions} sessions do not fit into {largest} servers of {per_server} each: give the fleet "
+                "another size=, max_size= or sessions_per_server="
+            )
+
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The servers that take sessions now."""

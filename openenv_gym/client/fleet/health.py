@@ -9,6 +9,11 @@ from dataclasses import dataclass
 class HealthRules:
     """How servers are watched.
 
+    One whose process or container has ended is known as such after ``look_interval``; one that is paused,
+    after ``misses`` of them; one that answers nothing, after ``misses`` times ``timeout`` or a little more.
+    That is to be longer than a step of an environment that runs on its server's own event loop
+    (``EXECUTION = "inline"``): the server answers nothing meanwhile.
+
     Attributes:
         look_interval: Seconds between looks at whether a server's process or container runs.
         interval: Seconds between two questions, ``GET /health``.
