@@ -21,6 +21,13 @@ def make(image: str) -> None:
     say("made")
 
 
+def make_fleet(image: str) -> None:
+    """Be interrupted while several servers start."""
+    say("making")
+    gymnasium.make_vec("openenv/Echo-v0", num_envs=4, image=image, num_containers=2)
+    say("made")
+
+
 def episode(image: str) -> None:
     """Be interrupted while stepping."""
     env = gymnasium.make("openenv/Echo-v0", image=image)
@@ -30,17 +37,8 @@ def episode(image: str) -> None:
         env.step({"message": "x"})
 
 
-def vector(image: str) -> None:
-    """Be interrupted while stepping several at once."""
-    envs = gymnasium.make_vec("openenv/Echo-v0", num_envs=4, image=image)
-    envs.reset(seed=1)
-    say("stepping")
-    while True:
-        envs.step(envs.action_space.sample())
-
-
 def fleet(image: str) -> None:
-    """Be interrupted while stepping on several servers."""
+    """Be interrupted while stepping several at once, on several servers."""
     envs = gymnasium.make_vec("openenv/Echo-v0", num_envs=4, image=image, num_containers=2)
     envs.reset(seed=1)
     say("stepping")
@@ -63,8 +61,11 @@ def client(image: str) -> None:
 
 def leave(image: str) -> None:
     """End without a close."""
-    envs = [gymnasium.make("openenv/Echo-v0", image=image)]
-    envs[0].reset(seed=1)
+    env = gymnasium.make("openenv/Echo-v0", image=image)
+    envs = gymnasium.make_vec("openenv/Echo-v0", num_envs=4, image=image, num_containers=2)
+    for one in (env, envs):
+        one.reset(seed=1)
+    globals().update(env=env, envs=envs)  # so that they are there until the interpreter ends
     say("leaving")
 
 
@@ -80,5 +81,5 @@ def say(what: str) -> None:
 
 
 if __name__ == "__main__":
-    ends = {end.__name__: end for end in (make, episode, vector, fleet, client, leave, fail)}
+    ends = {end.__name__: end for end in (make, make_fleet, episode, fleet, client, leave, fail)}
     ends[sys.argv[1]](sys.argv[2])

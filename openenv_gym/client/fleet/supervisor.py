@@ -77,6 +77,8 @@ class Supervisor:
         self._file_works = True
         self._thread = threading.Thread(target=self._main, name=f"openenv-gym-fleet-{spec.name}", daemon=True)
         _live.add(self)
+        atexit.unregister(_close_all)  # again, to be first: before reapers and the I/O thread do their last
+        atexit.register(_close_all)
         self._thread.start()
 
     # --- for other threads -----------------------------------------------------------------------------
@@ -344,5 +346,4 @@ def _close_all() -> None:
         supervisor.close()
 
 
-atexit.register(_close_all)
 os.register_at_fork(after_in_child=_live.clear)  # a parent's servers are the parent's to stop
