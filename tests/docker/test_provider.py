@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def test_what_the_image_says_is_followed(base_image: str, docker_client: docker.
     command = json.dumps([*COMMAND[:-1], "9000"])
     lines = [f"FROM {base_image}", "EXPOSE 9000", "VOLUME /data", f"CMD {command}"]
     with built(docker_client, *lines) as image, DockerProvider(environ={"A": "1", "B": "1"}) as provider:
-        endpoint = provider.start(ServerSpec(image=image, environ={"B": "2"}))
+        endpoint = provider.start(ServerSpec(image=image, environ={"B": "2"}, name="Tiny"))
         facts = ask(endpoint)
         assert (facts["uid"], facts["gid"]) == (65534, 65534)
         environ = facts["environ"]
@@ -102,10 +103,8 @@ def test_what_the_image_says_is_followed(base_image: str, docker_client: docker.
         assert environ["OPENENV_GYM_TOKEN"] == endpoint.token
         found = docker_client.containers.get(provider.name)
         assert [mount["Destination"] for mount in found.attrs["Mounts"]] == ["/data"]
-        assert (found.labels["openenv-gym.name"], found.labels["openenv-gym.provider"]) == (
-            "server",
-            "DockerProvider",
-        )
+        assert found.labels["openenv-gym.name"] == "Tiny"
+        assert found.labels["openenv-gym.provider"] == "DockerProvider"
         assert endpoint.token not in json.dumps([found.labels, found.name])
 
 
@@ -153,3 +152,24 @@ def test_options_reach_the_container(base_image: str, docker_client: docker.Dock
 def ask(endpoint: Endpoint) -> dict[str, Any]:
     with urllib.request.urlopen(endpoint.base_url, timeout=60) as reply:
         return json.load(reply)
+
+
+def test_what_somebody_else_removes_is_no_trouble(base_image: str, docker_client: docker.DockerClient):
+    """The engine refuses to remove what it is removing."""
+    provider = DockerProvider(command=COMMAND)
+    provider.start(ServerSpec(image=base_image))
+    with ThreadPoolExecutor(3) as pool:
+        others = [pool.submit(provider._engine().remove_container, provider.name) for _ in range(2)]
+        provider.kill()
+        for other in others:
+            other.result()
+    assert docker_client.api.containers(all=True, filters={"name": provider.name}) == []
+
+
+def test_port_is_published_where_asked(base_image: str):
+    with DockerProvider(command=COMMAND, bind="127.0.0.2") as provider:
+        endpoint = provider.start(ServerSpec(image=base_image))
+        assert endpoint.base_url.startswith("http://127.0.0.2:")
+        assert ask(endpoint)["uid"] == 65534
+    with DockerProvider(command=COMMAND, bind="0.0.0.0") as provider:
+        assert provider.start(ServerSpec(image=base_image)).base_url.startswith("http://127.0.0.1:")

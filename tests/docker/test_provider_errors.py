@@ -105,7 +105,8 @@ def test_image_for_another_processor(refused: Refused, foreign_image: str, docke
     message = refused(foreign_image, StartupError)
     assert "exec format error" in message.lower()
     assert re.search(rf"the image is for \S+, and the engine runs {own}", message)
-    assert "does not match the specified platform" in refused(foreign_image, platform=f"linux/{own}")
+    message = refused(foreign_image, platform=f"linux/{own}", pull="never")
+    assert f"no image {foreign_image!r} for linux/{own} on the Docker engine" in message
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from openenv_gym.providers.server_state import ServerState
 _logger = logging.getLogger(__name__)
 _LOG_LINES = 10_000
 _NO_PORT = 1  # nobody listens there
+_EVERYWHERE = ("0.0.0.0", "::", "")
 _TMPFS: Mapping[str, int | str] = {"/tmp": "512m"}
 _ULIMITS: Mapping[str, int] = {"core": 0}
 
@@ -62,7 +63,8 @@ class DockerProvider(ContainerProvider):
         healthcheck: Whether the engine runs the image's own health check.
         port: Where the server listens in the container. By default what the image says, see
             `openenv_gym.providers.docker.image`.
-        bind: Address of the engine's machine on which the port is published.
+        bind: Address of the engine's machine on which the port is published; others than the loopback's are
+            open to a network.
         network: Network to join instead of the engine's default.
         extra_hosts: Names to resolve to addresses; ``"host-gateway"`` is the engine's machine.
         volumes: What is mounted where, as ``"/host/path:/path:ro"`` or ``"volume:/path"``, or a mapping.
@@ -185,7 +187,9 @@ class DockerProvider(ContainerProvider):
                 _logger.warning("%s: the Docker engine warns: %s", name, warning)  # of limits that it lacks
             engine.api.start(name)
             container = engine.api.inspect_container(name)
-        return f"http://{engine.address.host}:{self._published_port(container, doing)}"
+        bind = self._options.bind
+        host = engine.address.host if bind in _EVERYWHERE or engine.address.host == bind else bind
+        return f"http://{host}:{self._published_port(container, doing)}"
 
     def inspect(self, name: str) -> ServerState:
         """See `ContainerProvider`."""
@@ -214,8 +218,7 @@ class DockerProvider(ContainerProvider):
     def remove(self, name: str) -> None:
         """See `ContainerProvider`."""
         engine = self._engine()
-        with suppress(NotOnEngineError), engine.asked(f"the container {name} cannot be removed"):
-            engine.api.remove_container(name, v=True, force=True)
+        engine.remove_container(name)
         reaper_of(engine.address).forget(_path(name))
 
     def advice(self, state: ServerState, log: str) -> str:
@@ -229,7 +232,7 @@ class DockerProvider(ContainerProvider):
                 "elsewhere needs port=, and one that listens on 127.0.0.1 alone, not 0.0.0.0, is out of reach"
             )
         architecture = self._engine().architecture
-        if architecture != self._image.architecture:
+        if self._image.architecture not in ("", architecture):
             return f"the image is for {self._image.architecture}, and the engine runs {architecture}"
         return access_advice(log)
 

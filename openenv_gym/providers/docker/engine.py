@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from openenv_gym.providers.docker.engine_address import EngineAddress
 
 _TIMEOUT = 60  # seconds for one call; a busy engine may take long to make one of many containers
 _CONNECTIONS = 64  # kept open for a fleet that starts at once
+_IN_PROGRESS = "already in progress"  # what the engine says when asked twice to remove the same
+_PAUSE = 0.05  # seconds until it is asked again
 _SAID_BY_ALL = "1.24"  # a version of the Engine API that all engines speak well enough to tell their own
 
 _connecting = threading.Lock()
@@ -63,6 +66,27 @@ class Engine:
             raise kind(message + (hint and f"; {hint}")) from error
         except (DockerException, requests.RequestException) as error:
             raise ProviderError(f"{doing}: {_out_of_reach(self.address, error)}") from error
+
+    def remove_container(self, name: str) -> None:
+        """Remove a container, running or not, and its volumes without a name; return when it is gone.
+
+        Raises:
+            ProviderError: The engine does not.
+        """
+        give_up_at = time.monotonic() + _TIMEOUT
+        while True:
+            try:
+                with self.asked(f"the container {name} cannot be removed"):
+                    self.api.remove_container(name, v=True, force=True)
+            except NotOnEngineError:
+                return
+            except ProviderError as error:
+                # Somebody else is at it: only when that is done is it gone.
+                if _IN_PROGRESS not in str(error) or time.monotonic() >= give_up_at:
+                    raise
+            else:
+                return
+            time.sleep(_PAUSE)
 
 
 def connect(address: EngineAddress) -> Engine:

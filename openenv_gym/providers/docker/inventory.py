@@ -113,7 +113,7 @@ def remove(items: Sequence[Item], engine: str | None = None) -> list[Item]:
 
 def _remove(engine: Engine, item: Item) -> None:
     remove: dict[Kind, Callable[[], None]] = {
-        "container": lambda: engine.api.remove_container(item.name, v=True, force=True),
+        "container": lambda: engine.remove_container(item.name),
         "service": lambda: engine.api.remove_service(item.name),
         "network": lambda: engine.api.remove_network(item.name),
         "volume": lambda: engine.api.remove_volume(item.name),

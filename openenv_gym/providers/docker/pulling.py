@@ -37,27 +37,32 @@ def ensure_image(
     Raises:
         ProviderError: It is not there, and is not to be pulled or cannot be.
     """
-    found = None if policy == "always" else _find(engine, name)
+    found = None if policy == "always" else _find(engine, name, platform)
     if found is None and policy != "never":
         with _turn(f"{engine.address.url} {name}", check_not_stopped):
-            found = None if policy == "always" else _find(engine, name)
+            found = None if policy == "always" else _find(engine, name, platform)
             if found is None:
                 _pull(engine, name, platform, check_not_stopped)
-                found = _find(engine, name)
+                found = _find(engine, name, None)
     if found is None:
+        wanted = f"image {name!r}" + (f" for {platform}" if platform else "")
         raise ProviderError(
-            f"there is no image {name!r} on the Docker engine, and pull={policy!r} says not to pull it; "
+            f"there is no {wanted} on the Docker engine, and pull={policy!r} says not to pull it; "
             "build or load it there (an environment's own image: openenv-gym build), or allow it to be pulled"
         )
     return found
 
 
-def _find(engine: Engine, name: str) -> Mapping[str, Any] | None:
+def _find(engine: Engine, name: str, platform: str | None) -> Mapping[str, Any] | None:
+    """The engine's description of the image, if it is there and for that platform."""
     try:
         with engine.asked(f"the image {name!r} cannot be looked at"):
-            return cast(Mapping[str, Any], engine.api.inspect_image(name))
+            found = cast(Mapping[str, Any], engine.api.inspect_image(name))
     except NotOnEngineError:
         return None
+    own = [found.get("Os"), found.get("Architecture"), found.get("Variant")]
+    wanted = platform.split("/") if platform is not None else []
+    return found if all(a == b for a, b in zip(wanted, own, strict=False)) else None
 
 
 @contextmanager

@@ -24,6 +24,10 @@ _REFUSALS = (
         '"runtimes": {"runsc": {"path": "runsc", "runtimeArgs": ["--network=host"]}}',
     ),
     (
+        "docker-init",
+        "the engine lacks its init process (package tini): install that, or give init=False",
+    ),
+    (
         "could not select device driver",
         "gpus= needs the devices' driver and its container toolkit where the engine runs",
     ),
