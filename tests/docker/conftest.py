@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ import pytest
 
 from tests.docker.engine import Engine, EngineOwner
 from tests.docker.images import Images
-from tests.docker.ingredients import locked
+from tests.docker.ingredients import locked, prepare
 
 _ENGINE_FOLDER = "OPENENV_GYM_TEST_ENGINE"  # in this run's processes: where its engine or its locks are
 _HERE = Path(__file__).parent
@@ -38,9 +39,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Start the engine, in the process that controls the tests."""
+    """Make what images are made of, and start the engine, in the process that controls the tests."""
     if hasattr(session.config, "workerinput") or session.config.option.collectonly:
         return
+    prepare()
     if os.geteuid() != 0:
         os.environ[_ENGINE_FOLDER] = tempfile.mkdtemp(prefix="openenv-gym-tests-")
         return
@@ -65,6 +67,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     finally:
         if owner is not None:
             owner.stop()
+        else:
+            shutil.rmtree(os.environ[_ENGINE_FOLDER])
     if left:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         session.config.get_terminal_writer().line(f"\nleft on the engine: {', '.join(left)}", red=True)

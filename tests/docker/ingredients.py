@@ -9,6 +9,7 @@ import subprocess
 import tomllib
 import venv
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +20,13 @@ _PYTHON = "3.11"  # the suite's
 _PACKAGES = ("python3", "python3-venv", "ca-certificates", "git", "curl", "libstdc++6")
 _PROJECTS = (ROOT, *(ROOT / "envs" / name for name in ("echo_env", "git_env", "coding_env")))
 _PINS = ROOT / "requirements" / "development.txt"
+
+
+def prepare() -> None:
+    """Make all of them that are not there, at the same time."""
+    with ThreadPoolExecutor() as pool:
+        for made in [pool.submit(base_tarball), pool.submit(wheels)]:
+            made.result()
 
 
 def base_tarball() -> Path:
@@ -39,16 +47,8 @@ def wheels() -> Path:
         maker = target.with_name(f"{target.name}-venv")  # the environment that runs the tests may have no pip
         venv.create(maker, with_pip=True, clear=True)
         try:
-            options = [
-                "--quiet",
-                "--only-binary",
-                ":all:",
-                "--python-version",
-                _PYTHON,
-                "--dest",
-                str(target),
-            ]
-            _run(str(maker / "bin/python"), "-m", "pip", "download", *options, "-c", str(_PINS), *needed)
+            pip = (str(maker / "bin/python"), "-m", "pip", "download", "--quiet", "--only-binary", ":all:")
+            _run(*pip, "--python-version", _PYTHON, "--dest", str(target), "-c", str(_PINS), *needed)
         finally:
             shutil.rmtree(maker)
 
