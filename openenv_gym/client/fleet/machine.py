@@ -9,9 +9,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from openenv_gym.client.fleet.breaker import Breaker, BreakerRules
+from openenv_gym.client.fleet.commands import Command, End, Look, Start, Stop
 from openenv_gym.client.fleet.elasticity import Elasticity, ElasticityRules, Load
 from openenv_gym.client.fleet.health import Health, HealthRules
 from openenv_gym.client.fleet.place import Place
@@ -23,47 +23,6 @@ from openenv_gym.providers.endpoint import Endpoint
 _HELD_UP = 3.0  # seconds between ticks after which it is this process that was slow, not its servers
 _MOST_CAUSES = 100  # that are remembered; whoever uses a server hears of its end within milliseconds
 _LAST_TRIES = 3  # starts that failed in a place, before a fleet below its least size is no fleet
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Start a server, and report `FleetMachine.started` or `start_failed`."""
-
-    run: int
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Stop a server, or what has been started of it, in the background; by force if it hangs."""
-
-    run: int
-    by_force: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """See whether a server runs, and if ``asks``, whether it answers; report `FleetMachine.looked`."""
-
-    run: int
-    endpoint: Endpoint
-    asks: bool
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """That a server ended by itself.
-
-    Attributes:
-        how: In words.
-        last_words: The last line of its log.
-    """
-
-    how: str
-    last_words: str = ""
-
-
-Command = Start | Stop | Look
 
 
 class FleetMachine:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from openenv_gym.client.fleet.breaker import BreakerRules
+from openenv_gym.client.fleet.commands import End, Look, Start, Stop
 from openenv_gym.client.fleet.elasticity import ElasticityRules
 from openenv_gym.client.fleet.health import HealthRules
-from openenv_gym.client.fleet.machine import End, FleetMachine, Look, Start, Stop
+from openenv_gym.client.fleet.machine import FleetMachine
 from openenv_gym.client.roster_view import Census, SiteCount
 from openenv_gym.errors import UsageError
 from openenv_gym.providers.endpoint import Endpoint
