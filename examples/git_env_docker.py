@@ -2,7 +2,7 @@
 
     openenv-gym build git                    # once: makes the image git-env:latest
     python examples/git_env_docker.py        # with a small sample repository
-    python examples/git_env_docker.py REPO   # with your own checkout, which the container can only read
+    python examples/git_env_docker.py REPO   # with what is committed in your own, which it can only read
 
 The container has no capability, a read-only root and limits; it ends with this program, however that ends.
 servers/gitea/README.md says how many containers share one Gitea.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,19 @@ def walk_through(git_env: Any) -> None:
         print(f"$ git {command}\n{result.observation.output}")
 
 
+def mounted(repo: Path) -> dict[str, Any]:
+    """What a container is given to serve a repository of this machine: its history, and no file beside it."""
+    where = ["git", "-C", str(repo), "rev-parse", "--path-format=absolute", "--git-common-dir"]
+    found = subprocess.run(where, capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        sys.exit(f"{repo}: {found.stderr.strip()}")
+    inside = f"/repositories/{repo.resolve().name}.git"
+    return {
+        "volumes": {found.stdout.strip(): f"{inside}:ro"},
+        "env_vars": {"GIT_IMPORT": shlex.quote(inside)},
+    }
+
+
 def main() -> None:
     """Start a container, walk through, end it."""
     parser = argparse.ArgumentParser(
@@ -47,11 +61,7 @@ def main() -> None:
     )
     parser.add_argument("repo", nargs="?", type=Path, help="a git repository of this machine")
     repo = parser.parse_args().repo
-    options: dict[str, Any] = {}
-    if repo is not None:
-        inside = f"/repositories/{repo.resolve().name}"
-        options["volumes"] = {str(repo.resolve()): f"{inside}:ro"}
-        options["env_vars"] = {"GIT_IMPORT": shlex.quote(inside)}
+    options = {} if repo is None else mounted(repo)
     try:
         git_env = GitEnv.from_docker_image(IMAGE, **options).sync()
     except ProviderError as error:

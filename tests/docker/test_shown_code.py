@@ -12,7 +12,7 @@ import pytest
 
 from tests.docker.images import Images
 from tests.documents import ROOT, block_parameters, check_block
-from tests.envs.git.checkouts import make_checkout
+from tests.envs.git.checkouts import git, make_checkout
 
 _DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("*/*/README.md")])
 _EXAMPLE = ROOT / "examples" / "git_env_docker.py"
@@ -38,7 +38,9 @@ def latest(docker_client: docker.DockerClient, images: Images) -> Iterator[None]
 def test_an_own_repository_is_cloned_in_a_container(
     docker_client: docker.DockerClient, tmp_path: Path
 ) -> None:
-    done = run(make_checkout(tmp_path / "my project"))
+    worktree = tmp_path / "my project"
+    git("worktree", "add", "--quiet", worktree, cwd=make_checkout(tmp_path / "elsewhere"))
+    done = run(worktree)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert "my-project: http://git.internal/gitea/my-project.git" in lines
@@ -52,6 +54,12 @@ def test_without_one_there_is_a_sample() -> None:
     done = run()
     assert done.returncode == 0, done.stderr
     assert "Cloned to: /workspace/sample-project" in done.stdout.splitlines()
+
+
+def test_what_is_no_repository_is_said_before_anything_starts(tmp_path: Path) -> None:
+    done = run(tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{tmp_path}: fatal: not a git repository")
 
 
 def test_a_missing_image_is_said_to_be_built(docker_client: docker.DockerClient) -> None:
