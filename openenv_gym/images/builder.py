@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from openenv_gym.errors import ImageBuildError, UsageError
-from openenv_gym.images.context import build_context, digest
+from openenv_gym.images.context import build_context, digest, secrets
 from openenv_gym.images.docker_program import DockerProgram, find_docker
 from openenv_gym.images.sources import BASE_IMAGE, ImageSources, base_sources
 
@@ -102,6 +102,8 @@ class ImageBuilder:
             raise UsageError(f"{sources.dockerfile} copies no ca-certificates.crt, so no step can use one")
         self._program.check_engine()
         tag = tag or sources.tag
+        if self._output is not None and (left_out := secrets(sources)):
+            self._output.write(f"left out of the build, as secrets: {', '.join(left_out)}\n")
         context = build_context(sources, wheelhouse=self._wheelhouse, authorities=self._authorities)
         with context as folder:
             self._run(self._command(folder, sources.dockerfile, tag, given, labels), tag)

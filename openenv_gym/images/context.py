@@ -17,14 +17,18 @@ from openenv_gym.images.sources import ImageSources
 WHEELHOUSE = "wheelhouse"
 AUTHORITIES = "ca-certificates.crt"
 
-# Secrets, what version control and tools keep, and what is built anew.
-_LEFT_OUT = (
+_SECRETS = (
     ".env", ".env.*", ".netrc", ".pypirc", ".npmrc", ".ssh", ".aws", ".docker", ".kube", ".gnupg",
-    "id_rsa*", "id_ed25519*", "*.pem", "*.key", "*.p12", "*.kdbx",
-    ".git", ".hg", ".svn", ".venv*", "venv", ".tox", ".nox", "node_modules", "__pycache__", "*.pyc",
-    "*.egg-info", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", "*.whl",
+    "id_rsa*", "id_ed25519*", "*.key", "*.p12", "*.kdbx",
 )  # fmt: skip
+_MAY_BE_SECRET = "*.pem"  # certificates, which are for all to see, or keys
+_PRIVATE_KEY = b"PRIVATE KEY-----"
 _KEPT = (".env.example",)
+# What version control and tools keep, and what is built anew.
+_LEFTOVERS = (
+    ".git", ".hg", ".svn", ".venv*", "venv", ".tox", ".nox", "node_modules", "__pycache__", "*.pyc",
+    "*.egg-info", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis",
+)  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -53,6 +57,16 @@ def build_context(
         except (OSError, shutil.Error) as error:
             raise UsageError(f"the build's context cannot be made: {error}") from error
         yield folder
+
+
+def secrets(sources: ImageSources) -> list[str]:
+    """What a context leaves out of the sources because it may be secret, by the paths it would have had."""
+    return sorted(
+        str(Path(target, path.relative_to(root)))
+        for target, root in sources.files.items()
+        for path in root.rglob("*")
+        if _is_secret(path) and not any(_matches(part, _LEFTOVERS) for part in path.relative_to(root).parts)
+    )
 
 
 def digest(sources: ImageSources) -> str:
@@ -86,10 +100,18 @@ def _files(path: Path) -> Iterator[Path]:
         yield from (Path(folder) / name for name in [*files, *links] if name not in ignored)
 
 
-def _ignored(_folder: str, names: list[str]) -> set[str]:
-    return {
-        name for name in names if any(fnmatch(name, pattern) for pattern in _LEFT_OUT) and name not in _KEPT
-    }
+def _ignored(folder: str, names: list[str]) -> set[str]:
+    return {name for name in names if _is_secret(Path(folder, name)) or _matches(name, _LEFTOVERS)}
+
+
+def _is_secret(path: Path) -> bool:
+    if fnmatch(path.name, _MAY_BE_SECRET) and path.is_file():
+        return _PRIVATE_KEY in path.read_bytes()
+    return _matches(path.name, _SECRETS) and path.name not in _KEPT
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch(name, pattern) for pattern in patterns)
 
 
 def _link_wheels(wheelhouse: Path, target: Path) -> None:

@@ -6,6 +6,9 @@ import fcntl
 import hashlib
 import shutil
 import subprocess
+import sys
+import tarfile
+import tempfile
 import tomllib
 import venv
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 _CACHE = ROOT / ".cache" / "test-docker"
 _SUITE = "bookworm"
 _PYTHON = "3.11"  # the suite's
+_OPENENV = "openenv==0.10.0"
 _PACKAGES = ("python3", "python3-venv", "ca-certificates", "git", "curl", "libstdc++6")
 _PROJECTS = (ROOT, *(ROOT / "envs" / name for name in ("echo_env", "git_env", "coding_env")))
 _PINS = ROOT / "requirements" / "development.txt"
@@ -53,6 +57,20 @@ def wheels() -> Path:
             shutil.rmtree(maker)
 
     return _made_once("wheels", [_PYTHON, *needed, _PINS.read_text()], make)
+
+
+def openenv_tarball() -> Path:
+    """OpenEnv and all that it needs, for the Debian's Python, as a tarball of a folder ``packages``."""
+
+    def make(target: Path) -> None:
+        wanted = ["--python-version", _PYTHON, "--only-binary", ":all:", _OPENENV]
+        install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--system-certs"]
+        with tempfile.TemporaryDirectory(dir=target.parent) as folder, tarfile.open(target, "w") as tar:
+            _run(*install, "--target", folder, *wanted)
+            Path(folder).chmod(0o755)  # the server is another user's
+            tar.add(folder, "packages")
+
+    return _made_once("openenv", [_PYTHON, _OPENENV], make)
 
 
 def _requirements() -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from openenv_gym.errors import UsageError
-from openenv_gym.images.context import build_context, digest
+from openenv_gym.images.context import build_context, digest, secrets
 from openenv_gym.images.sources import (
     BASE_IMAGE,
     ImageSources,
@@ -18,7 +18,15 @@ from openenv_gym.images.sources import (
     known_packages,
 )
 
-SECRETS = (".env", "server/.env.local", ".git/config", "id_rsa", "keys/server.key", ".ssh/config", ".netrc")
+SECRETS = (
+    ".env",
+    ".netrc",
+    ".ssh/config",
+    "id_rsa",
+    "keys/server.key",
+    "keys/server.pem",
+    "server/.env.local",
+)
 
 
 def copied(sources: ImageSources) -> list[str]:
@@ -31,9 +39,18 @@ def copied(sources: ImageSources) -> list[str]:
 def project(tmp_path: Path) -> Path:
     """An author's own project, laid out like upstream's."""
     folder = tmp_path / "maze_env"
-    for name in (*SECRETS, "server/app.py", ".env.example", "old.whl", "__pycache__/a.pyc"):
+    for name in (
+        *SECRETS,
+        "server/app.py",
+        ".env.example",
+        "vendored.whl",
+        ".git/config",
+        "__pycache__/a.pyc",
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
+    (folder / "keys/server.pem").write_text("-----BEGIN RSA PRIVATE KEY-----\n")
+    (folder / "keys/authority.pem").write_text("-----BEGIN CERTIFICATE-----\n")
     (folder / "openenv.yaml").write_text("name: maze_env\nport: 8000\n")
     (folder / "server/Dockerfile").write_text("ARG BASE_IMAGE=python:3.11-slim\nARG BUILD_MODE=in-repo\n")
     return folder
@@ -72,7 +89,9 @@ def test_an_authors_folder_is_its_own_context_without_secrets(project: Path) -> 
     assert sources.labels["openenv-gym.manifest"].startswith("name: maze_env")
     with build_context(sources) as context:
         found = {str(path.relative_to(context)) for path in context.rglob("*") if path.is_file()}
-    assert found == {".env.example", "openenv.yaml", "server/Dockerfile", "server/app.py"}
+    kept = {".env.example", "keys/authority.pem", "openenv.yaml", "vendored.whl"}
+    assert found == {*kept, "server/Dockerfile", "server/app.py"}
+    assert set(secrets(sources)) - {".ssh/config"} == {*SECRETS, ".ssh"} - {".ssh/config"}
 
 
 def test_a_link_leads_nowhere_out_of_the_context(project: Path) -> None:
