@@ -55,8 +55,10 @@ def find_servers(
         return _running(base_url, token)
     if token is not None:
         raise UsageError("token= goes with base_url=; a server started here gets a token of its own")
-    # An image that is asked for is never passed over for a program that happens to be known too.
-    app, image_to_run = (None, image) if image is not None else (server, default_image)
+    # An image that is asked for is never passed over for a program that happens to be known too. But an image
+    # may hold several environments: a container that is started here is told which.
+    app = server if image is None or provider is None else None
+    image_to_run = image if image is not None else default_image
     if app is None and image_to_run is None and provider is None:  # some know themselves what they run
         raise UsageError(
             "this environment has no server of its own: give base_url=, for example http://host:8000, or "

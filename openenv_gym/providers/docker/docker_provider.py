@@ -179,6 +179,8 @@ class DockerProvider(ContainerProvider):
         configuration = self._options.engine_configuration(
             self._image, environ, labels(spec.name, type(self).__name__)
         )
+        if spec.app is not None and self._image.holds(spec.app):
+            configuration.setdefault("Cmd", [spec.app])
         reaper_of(engine.address).watch(_path(name))
         doing = f"the {spec.name} cannot be run from the image {spec.image!r}"
         with engine.asked(doing, refusal_advice):

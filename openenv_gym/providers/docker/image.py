@@ -11,6 +11,7 @@ PORT_LABEL = "openenv-gym.port"
 MANIFEST_LABEL = "openenv-gym.manifest"  # the text of the environment's openenv.yaml
 WRITABLE_LABEL = "openenv-gym.writable"  # paths, separated by spaces, that the server has to write to
 DEFAULT_PORT = 8000
+SERVE = "openenv_gym.server.serve"  # in an image's entry point: its command is the app that it serves
 
 _ROOT = re.compile(r"(|0|root)(:.*)?")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -27,6 +28,7 @@ class ImageFacts:
         runs_as_root: Whether its processes are root's unless told otherwise.
         sets_home: Whether it sets ``HOME``.
         writable: Paths that its server has to write to, beside those declared as volumes.
+        app: The app that it serves, where another one can be named in its place; "" elsewhere.
         architecture: What processor it is for, for example ``"amd64"``; "" if unknown.
     """
 
@@ -36,6 +38,7 @@ class ImageFacts:
     runs_as_root: bool
     sets_home: bool
     writable: tuple[str, ...]
+    app: str
     architecture: str
 
     @classmethod
@@ -52,8 +55,13 @@ class ImageFacts:
             runs_as_root=_ROOT.fullmatch(config.get("User") or "") is not None,
             sets_home=any(variable.startswith("HOME=") for variable in config.get("Env") or ()),
             writable=tuple(labels.get(WRITABLE_LABEL, "").split()),
+            app=next(iter(config.get("Cmd") or ()), "") if SERVE in (config.get("Entrypoint") or ()) else "",
             architecture=_ARCHITECTURES.get(architecture, architecture),
         )
+
+    def holds(self, app: str) -> bool:
+        """Whether it can serve this instead of its own app: one of the same package, as Wordle's."""
+        return app != self.app and app.partition(".")[0] == self.app.partition(".")[0]
 
 
 def _port(labels: Mapping[str, str], exposed: Mapping[str, Any]) -> tuple[int, str]:

@@ -53,3 +53,25 @@ def test_what_an_image_lacks_is_null():
 def test_the_rest():
     read = facts("x86_64", Labels={"openenv-gym.writable": "/a  /b"}, Env=["PATH=/bin", "HOME=/root"])
     assert (read.architecture, read.writable, read.sets_home) == ("amd64", ("/a", "/b"), True)
+
+
+SERVE = ["python", "-m", "openenv_gym.server.serve", "--port", "8000"]
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "command", "app", "held"),
+    [
+        (SERVE, ["textarena_env.server.app:app"], "textarena_env.server.wordle:app", True),
+        (SERVE, ["textarena_env.server.app:app"], "textarena_env.server.app:app", False),  # as it is
+        (
+            SERVE,
+            ["my_games.server.app:app"],
+            "textarena_env.server.wordle:app",
+            False,
+        ),  # another's environment
+        (None, ["textarena_env.server.app:app"], "textarena_env.server.wordle:app", False),
+        (None, None, "textarena_env.server.wordle:app", False),
+    ],
+)
+def test_another_app_of_the_same_package(entry_point: Any, command: Any, app: str, held: bool):
+    assert facts(Entrypoint=entry_point, Cmd=command).holds(app) == held
