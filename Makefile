@@ -1,6 +1,7 @@
 # Two commands: `make demo` and `make test`. Both do all their own set-up.
 REPO ?= .
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 # The packages that need browsers, simulators or other heavy libraries have their tests in tests/full/envs.
 ENVS := $(wildcard envs/*_env)
 HEAVY_ENVS := $(patsubst tests/full/envs/%,envs/%_env,$(wildcard tests/full/envs/*))
@@ -8,7 +9,7 @@ PROJECTS := -e .[server,cli,docker,mcp] $(addprefix -e ,$(filter-out $(HEAVY_ENV
 ALL_PROJECTS := -e .[server,cli,docker,engines,coding-smolagents] $(addprefix -e ,$(ENVS))
 SOURCES := pyproject.toml tools/setup.sh tools/system.sh $(wildcard envs/*/pyproject.toml requirements/*.txt)
 
-.PHONY: help demo test test-all test-docker sweep check format lock bench bench-long bench-rest bench-full bench-plot clean
+.PHONY: help demo test test-all test-docker sweep check format lock bench bench-long bench-rest bench-docker bench-full bench-plot clean
 
 help:
 	@echo "make demo [REPO=path-or-url]   agents work in a real git repository, eight at a time"
@@ -19,6 +20,7 @@ help:
 	@echo "make check                     lint and types"
 	@echo "make bench                     the measurements behind the README's numbers, in short"
 	@echo "make bench-long                the same at the sizes of the README's tables"
+	@echo "make bench-docker              those of containers; installs Docker and, as root, starts an engine of its own"
 	@echo "make bench-full                those that need browsers and simulators"
 	@echo "make bench-plot                the README's plot, measured anew"
 
@@ -73,6 +75,9 @@ bench-rest: .venv/.ready .venv-interop/.ready
 	.venv/bin/python benchmarks/import_cost.py
 	.venv/bin/python benchmarks/git_reset.py
 	.venv/bin/python benchmarks/coding.py
+
+bench-docker: .venv/.ready .venv/.engine
+	PYTHONPATH=. .venv/bin/python benchmarks/containers.py $(BENCH_ARGS)
 
 bench-full: .venv-full/.ready
 	.venv-full/bin/python benchmarks/atari.py

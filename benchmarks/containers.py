@@ -3,15 +3,15 @@
 Usage: PYTHONPATH=. .venv/bin/python benchmarks/containers.py [starts] [steps] [recovery] [--containers 1 8]
        [--sessions 256] [--rounds 5] [--seconds 0.5] [--long] [--json FILE]
 
-- starts: from nothing to the first step of a session in each of so many containers, by a fleet; by hand, which is
-  the limit: the program ``docker run``, a look at /health every 10 ms and a bare WebSocket, in as many threads as
+- starts: from nothing to the first step of a session in each of so many containers, by a fleet; by hand, the
+  limit: the program ``docker run``, a look at /health every 10 ms and a bare WebSocket, in as many threads as
   the fleet has starts under way at once; and by a fleet of processes of this machine.
-- steps: one server process, the same in a container, with and without the engine's forwarding of its port, and
-  four of each.
+- steps: one server process, the same in a container, with and without the engine's forwarding of its port,
+  and four of each.
 - recovery: one of eight containers is killed in mid-episode, with room on the others for its sessions.
 
-The image is built as the tests build theirs. Root gets an engine for it that ends with the benchmark; others, and
-those who set DOCKER_HOST, use theirs, where nothing is left. `make bench-docker` installs what it needs.
+The image is built as the tests build theirs. Root gets an engine for it that ends with the benchmark; others,
+and those who set DOCKER_HOST, use theirs, where nothing is left. `make bench-docker` installs what it needs.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     command = parser(__doc__, rounds=3, seconds=0.5)
-    command.add_argument("parts", nargs="*", choices=[*PARTS, []], default=PARTS, help="by default all")
+    command.add_argument("parts", nargs="*", choices=PARTS, default=PARTS, help="by default all")
     command.add_argument("--containers", type=int, nargs="+", default=[1, 8], metavar="N")
     command.add_argument("--sessions", type=int, nargs="+", default=[256], metavar="N")
     command.add_argument("--long", action="store_true", help="the sizes of README.md's tables")
