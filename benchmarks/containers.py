@@ -1,7 +1,7 @@
 """What containers cost: starting them, stepping through them, and losing one.
 
-Usage: PYTHONPATH=. .venv/bin/python benchmarks/containers.py [starts] [steps] [recovery] [--containers 1 8]
-       [--sessions 256] [--rounds 5] [--seconds 0.5] [--long] [--json FILE]
+Usage: PYTHONPATH=. .venv/bin/python benchmarks/containers.py [--parts starts steps recovery]
+       [--containers 1 8] [--sessions 256] [--rounds 3] [--seconds 0.5] [--long] [--json FILE]
 
 - starts: from nothing to the first step of a session in each of so many containers, by a fleet; by hand, the
   limit: the program ``docker run``, a look at /health every 10 ms and a bare WebSocket, in as many threads as
@@ -54,7 +54,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     command = parser(__doc__, rounds=3, seconds=0.5)
-    command.add_argument("parts", nargs="*", choices=PARTS, default=PARTS, help="by default all")
+    command.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="by default all")
     command.add_argument("--containers", type=int, nargs="+", default=[1, 8], metavar="N")
     command.add_argument("--sessions", type=int, nargs="+", default=[256], metavar="N")
     command.add_argument("--long", action="store_true", help="the sizes of README.md's tables")
