@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,7 +15,7 @@ from openenv_gym.adapters.remote_vector_env import RemoteVectorEnv
 from openenv_gym.client.schemas import fetch_health
 from openenv_gym.errors import ServerUnreachableError, StartupError
 from openenv_gym.providers import Endpoint, ServerSpec
-from openenv_gym.providers.docker import SwarmProvider
+from openenv_gym.providers.docker import SwarmProvider, swarm_provider
 from openenv_gym.providers.docker.inventory import inventory
 from tests.docker.tiny_server import COMMAND
 
@@ -98,6 +99,16 @@ def test_what_the_node_refuses_is_told(provide: Provide, base_image: str) -> Non
     provider = provide(command=COMMAND, volumes=["/no/such/folder:/data"])
     with pytest.raises(StartupError, match=r"refused by its node.*does not exist.*volumes="):
         provider.start(ServerSpec(image=base_image, name="tiny server"))
+
+
+def test_a_port_that_was_taken_meanwhile_is_told(
+    provide: Provide, base_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(swarm_provider, "_is_free", lambda port: True)
+    with socket.create_server(("", 0)) as taken:
+        monkeypatch.setattr(swarm_provider, "_PORTS", [taken.getsockname()[1]])
+        with pytest.raises(StartupError, match=r"already in use.*taken the port meanwhile"):
+            provide(command=COMMAND).start(ServerSpec(image=base_image, name="tiny server"))
 
 
 def test_what_finds_no_place_is_told(provide: Provide, base_image: str) -> None:

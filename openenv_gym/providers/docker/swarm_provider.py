@@ -264,12 +264,16 @@ class SwarmProvider(ContainerProvider):
         self._remove_services(name)
         engine = self._engine()
         give_up_at = time.monotonic() + _PATIENCE
+        problem = ""
         while self._is_left(name):
             if time.monotonic() > give_up_at:
-                raise ProviderError(f"the swarm does not clear what was left of the service {name}")
+                raise ProviderError(f"the swarm does not clear what is left of the service {name}; {problem}")
             for _, container in _containers(engine, self._services(name)):
-                with suppress(NotOnEngineError), engine.asked("a container cannot be removed"):
-                    engine.api.remove_container(container, v=True, force=True)
+                try:
+                    with engine.asked("a container cannot be removed"):
+                        engine.api.remove_container(container, v=True, force=True)
+                except ProviderError as error:  # the swarm itself may be about to
+                    problem = str(error)
             time.sleep(_PAUSE)
         for service in self._services(name):
             reaper_of(engine.address).forget(_path(service))
@@ -287,6 +291,8 @@ class SwarmProvider(ContainerProvider):
             port = self._options.port or self._image.port
             source = "port=" if self._options.port else self._image.port_source
             return f"nothing answers GET /health on port {port}, named by {source}"
+        if "already in use" in state.detail or "already allocated" in state.detail:
+            return "another program has taken the port meanwhile: start it again"
         return refusal_advice(state.detail) or access_advice(log)
 
     def _wait_until_ready(self, endpoint: Endpoint, name: str) -> None:

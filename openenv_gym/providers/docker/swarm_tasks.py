@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from openenv_gym.providers.server_state import ServerState
 
 Task = Mapping[str, Any]
 
+_EXIT = re.compile(r"task: non-zero exit \(\d+\)")  # of which its container says more
 _OVER = frozenset(("complete", "failed", "rejected", "orphaned", "shutdown", "remove"))
 _UP = frozenset(("starting", "running"))  # "starting" until the image's health check passes
 
@@ -35,13 +37,13 @@ def is_over(task: Task) -> bool:
 def how_it_ended(engine: Engine, task: Task) -> ServerState:
     """Why a task is over."""
     status = task["Status"]
-    if status["State"] == "rejected":
-        return ServerState("ended", f"was refused by its node: {_problem(status)}")
+    problem = _problem(status)
     found = _look_at(engine, task)
-    if found is not None and found.status == "ended":
+    if found is not None and found.status == "ended" and (not problem or _EXIT.match(problem)):
         return found
-    code = (status.get("ContainerStatus") or {}).get("ExitCode")
-    return ServerState("ended", f"exited with code {code}" if code else _problem(status) or "ended")
+    if status["State"] == "rejected":
+        return ServerState("ended", f"was refused by its node: {problem}")
+    return ServerState("ended", f"failed: {problem}" if problem else "ended")
 
 
 def state_by_tasks(engine: Engine, tasks: Sequence[Task]) -> ServerState:
