@@ -59,8 +59,9 @@ class Reaper:
                 self._tell(f"-{path}\n")
 
     def let_go(self) -> None:
-        """Have it do its work now."""
+        """Have it do its work now; what is forgotten from now on it need not be told."""
         with self._telling, forks_held():
+            self._watched.clear()
             if self._lifeline >= 0:
                 os.close(self._lifeline)
                 self._lifeline = -1
@@ -129,9 +130,8 @@ class Reaper:
             os.close(self._lifeline)
             self._lifeline = -1
         if self._process is not None:
-            self._process.returncode = (
-                0  # keeps `subprocess` from asking for a process that is no child of ours
-            )
+            # Keeps `subprocess` from asking for a process that is no child of ours.
+            self._process.returncode = 0
 
 
 def _after_fork_in_child() -> None:
