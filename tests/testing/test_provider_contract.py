@@ -148,7 +148,7 @@ def contract_of(kind: type[Honest]) -> ProviderContract:
         (Restartable, "stop_before_start_keeps_a_late_start_from_leaving_a_server", "raised nothing"),
         (Careless, "what_cannot_be_started_is_reported", "left behind"),
         (Mumbling, "what_dies_at_once_is_reported_with_the_end_of_its_log", "not in the message"),
-        (Shared, "copies_are_new_providers", "one provider a server"),
+        (Shared, "copies_are_new_providers", "was stopped"),
         (Hoarding, "nothing_is_held_in_this_process", "descriptors"),
     ],
 )
