@@ -229,20 +229,21 @@ class ContainerProvider(Provider):
         with self._changing:
             if not self._exists:
                 return
+            log = ""
             try:
                 if grace > 0:
                     with suppress(ProviderError):  # then it ends all the same, and less gently
                         self.end(self._name, grace)
-                self._keep_log()
+                log = self._log_at_the_end()
             finally:
                 self.remove(self._name)
-                self._exists = False
+                self._final_log, self._exists = log, False
 
-    def _keep_log(self) -> None:
+    def _log_at_the_end(self) -> str:
         try:
-            self._final_log = self.logs()
+            return self.logs()
         except ProviderError as error:
-            self._final_log = f"(the log could not be read: {error})"
+            return f"(the log could not be read: {error})"
 
 
 def _unique_name(name: str) -> str:

@@ -163,11 +163,12 @@ def test_engine_that_fails_a_stop_in_part_removes_all_the_same(broken: str):
 
 
 def test_stop_that_failed_can_be_repeated():
-    provider = ProgramProvider(broken=("remove",))
+    provider = ProgramProvider("leaks", broken=("end", "read_log", "remove"))  # as of an engine that is away
     provider.start(SPEC)
     with pytest.raises(ProviderError, match="failed to remove"):
         provider.stop()
     provider.stop()
+    assert provider.logs() == "token [token]\n"
     assert provider.state() == ServerState("ended", "was stopped")
 
 
