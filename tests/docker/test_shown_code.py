@@ -39,7 +39,7 @@ def test_an_own_repository_is_cloned_in_a_container(
     docker_client: docker.DockerClient, tmp_path: Path
 ) -> None:
     worktree = tmp_path / "my project"
-    git("worktree", "add", "--quiet", worktree, cwd=make_checkout(tmp_path / "elsewhere"))
+    git("worktree", "add", "--quiet", "--detach", worktree, cwd=make_checkout(tmp_path / "elsewhere"))
     done = run(worktree)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
