@@ -6,8 +6,10 @@ import copy
 import json
 import os
 import pickle
+import socket
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +166,18 @@ def test_what_somebody_else_removes_is_no_trouble(base_image: str, docker_client
         for other in others:
             other.result()
     assert docker_client.api.containers(all=True, filters={"name": provider.name}) == []
+
+
+def test_ports_that_are_taken_are_passed_over(base_image: str):
+    """Another engine on the same machine picks from the same ports, in the same order."""
+    spec = ServerSpec(image=base_image)
+    with DockerProvider(command=COMMAND) as first, ExitStack() as taken:
+        port = int(first.start(spec).base_url.rpartition(":")[2])
+        for number in range(port + 1, port + 40):
+            with suppress(OSError):
+                taken.enter_context(socket.create_server(("127.0.0.1", number)))
+        with DockerProvider(command=COMMAND) as second:
+            assert ask(second.start(spec))["uid"] == 65534
 
 
 def test_port_is_published_where_asked(base_image: str):

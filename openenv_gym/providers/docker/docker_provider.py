@@ -187,7 +187,7 @@ class DockerProvider(ContainerProvider):
             made = engine.api.create_container_from_config(configuration, name, self._platform)
             for warning in made.get("Warnings") or ():
                 _logger.warning("%s: the Docker engine warns: %s", name, warning)  # of limits that it lacks
-            engine.api.start(name)
+            engine.start_container(name)
             container = engine.api.inspect_container(name)
         bind = self._options.bind
         host = engine.address.host if bind in _EVERYWHERE or engine.address.host == bind else bind

@@ -16,6 +16,8 @@ from openenv_gym.providers.docker.engine_address import EngineAddress
 
 _TIMEOUT = 60  # seconds for one call; a busy engine may take long to make one of many containers
 _CONNECTIONS = 64  # kept open for a fleet that starts at once
+_PORT_TAKEN = ("address already in use", "port is already allocated")
+_PORT_ATTEMPTS = 20
 _IN_PROGRESS = "already in progress"  # what the engine says when asked twice to remove the same
 _PAUSE = 0.05  # seconds until it is asked again
 _SAID_BY_ALL = "1.24"  # a version of the Engine API that all engines speak well enough to tell their own
@@ -66,6 +68,25 @@ class Engine:
             raise kind(message + (hint and f"; {hint}")) from error
         except (DockerException, requests.RequestException) as error:
             raise ProviderError(f"{doing}: {_out_of_reach(self.address, error)}") from error
+
+    def start_container(self, name: str) -> None:
+        """Start a container, on another port if the engine picks one that a program of its machine has.
+
+        The engine tries ten ports in a row, of a range from which the kernel takes ports as well.
+
+        Raises:
+            docker.errors.APIError: The engine does not.
+        """
+        from docker.errors import APIError
+
+        for _ in range(_PORT_ATTEMPTS):
+            try:
+                self.api.start(name)
+                return
+            except APIError as error:
+                if not any(taken in str(error.explanation) for taken in _PORT_TAKEN):
+                    raise
+        self.api.start(name)
 
     def remove_container(self, name: str) -> None:
         """Remove a container, running or not, and its volumes without a name; return when it is gone.
