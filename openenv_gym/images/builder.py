@@ -149,6 +149,8 @@ class ImageBuilder:
             command += ["--build-arg", f"{name}={value}"]
         if self._program.has_buildkit:
             command += ["--progress", "tty" if self._on_terminal else "plain"]
+        else:
+            command += ["--force-rm"]  # or a step that fails leaves its container
         if self._network is not None:
             command += ["--network", self._network]
         if self._platform is not None:

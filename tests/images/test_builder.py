@@ -90,6 +90,7 @@ def test_a_build_is_told_its_base_and_arguments(tmp_path: Path) -> None:
 def test_the_legacy_builder_gets_only_what_it_knows(tmp_path: Path) -> None:
     line = built(tmp_path, has_buildkit=False, no_cache=True)
     assert line.startswith("0 build ") and " --progress" not in line and " --no-cache" in line
+    assert " --force-rm" in line, "a step that fails leaves no container"
 
 
 def test_with_a_wheelhouse_there_is_no_network(tmp_path: Path) -> None:
