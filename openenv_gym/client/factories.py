@@ -43,17 +43,18 @@ def unstarted(
         rest["ready_timeout"] = wait_timeout
     if provider is None:
         provider = _docker_provider()
-    if callable(provider):
+    if isinstance(provider, Provider):
+        if rest:
+            kind = type(provider).__name__
+            raise UsageError(f"{made_by} was given a {kind} and {_list(rest)} too: give that to {kind}(...)")
+    elif callable(provider):
         try:
             provider = provider(**rest)
         except TypeError as error:
             raise UsageError(f"{made_by} takes the client's options and the provider's: {error}") from error
-    elif not isinstance(provider, Provider):
+    else:
         patience = {} if wait_timeout is None else {"ready_timeout": rest.pop("ready_timeout")}
         provider = OpenEnvProvider(provider, options=rest, **patience)
-    elif rest:
-        kind = type(provider).__name__
-        raise UsageError(f"{made_by} was given a {kind} and {_list(rest)} too: give that to {kind}(...)")
     return UnstartedClient(functools.partial(client, provider=provider, spec=spec, **own), made_by)
 
 

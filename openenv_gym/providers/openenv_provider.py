@@ -38,6 +38,9 @@ class OpenEnvProvider(Provider):
         provider: The other provider.
         ready_timeout: Seconds until the server has to answer, by the other provider's own judgement.
         options: For its ``start_container``.
+
+    Raises:
+        UsageError: It was not written for OpenEnv either.
     """
 
     def __init__(
@@ -47,6 +50,11 @@ class OpenEnvProvider(Provider):
         ready_timeout: float = 30.0,
         options: Mapping[str, Any] | None = None,
     ) -> None:
+        if not isinstance(provider, OpenEnvContainerProvider):
+            raise UsageError(
+                "provider= takes an openenv_gym.providers.Provider, such as DockerProvider(), or one written "
+                f"for OpenEnv, not {provider!r}"
+            )
         self._provider = provider
         self._ready_timeout = ready_timeout
         self._options = dict(options or {})
@@ -120,9 +128,4 @@ def as_provider(provider: AnyProvider) -> Provider:
         return provider
     if callable(provider):
         return as_provider(provider())
-    if isinstance(provider, OpenEnvContainerProvider):
-        return OpenEnvProvider(provider)
-    raise UsageError(
-        "provider= takes an openenv_gym.providers.Provider, such as DockerProvider(), or one written for "
-        f"OpenEnv, not {provider!r}"
-    )
+    return OpenEnvProvider(provider)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from openenv_gym.client.fleet import Fleet
 from openenv_gym.client.generic_client import GenericEnvClient
 from openenv_gym.errors import (
     ClosedError,
@@ -142,6 +143,9 @@ def test_what_the_client_does_not_take_is_for_the_provider() -> None:
 def test_options_that_nobody_takes(provider: NearbyProvider) -> None:
     with pytest.raises(UsageError, match=r"memory=, ready_timeout= too: give that to NearbyProvider\("):
         GenericEnvClient.from_docker_image("echo-env", provider, memory="1g", wait_timeout=5.0)
+    nothing: Any = Fleet(provider, 2)
+    with pytest.raises(UsageError, match=r"DockerProvider\(\).*not <Fleet"):
+        GenericEnvClient.from_docker_image("echo-env", nothing)
     with pytest.raises(UsageError, match=r"from_env\(\) takes .*'memry'"):
         GenericEnvClient.from_env("openenv/echo", memry="1g")
 
