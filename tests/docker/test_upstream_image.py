@@ -49,5 +49,5 @@ def test_it_runs_hardened_and_our_client_plays(dial_image: str, docker_client: d
             assert (result.observation["position"], result.reward, result.done) == (7, 1.0, True)
             assert client.state()["step_count"] == 1
         container = docker_client.containers.get(provider.name)
-        assert container.exec_run("cat /app/env/built").output == b"standalone dial\n"
+        assert container.exec_run("cat /app/env/built").output == b"standalone upstream_dial\n"
         assert container.exec_run("id -u").output == b"65534\n", "what would be root is nobody"
