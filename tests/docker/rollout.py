@@ -13,7 +13,7 @@ from openenv_gym import RemoteVectorEnv
 
 _GREETING = "Echo environment ready!"
 _PATIENCE = 120.0  # seconds until something is to hold; only what is broken takes them
-_PAUSE = 0.01  # seconds between turns: nothing here measures throughput
+_PAUSE = 0.03  # seconds between turns: nothing here measures throughput
 _PROOF = 3  # steps in one episode by which a lane is known to work
 
 
