@@ -46,7 +46,8 @@ class Keeper:
         self._name = folder.name
         self._made_folders: list[Path] = []
         self._dockerd: subprocess.Popen[bytes] | None = None
-        self._block: ipaddress.IPv4Network | None = None
+        self._block: ipaddress.IPv4Network | None = None  # everything's addresses
+        self._pool: ipaddress.IPv4Network | None = None  # of it, for the networks that are made
 
     def run(self) -> None:
         """Keep the engine until SIGTERM."""
@@ -57,7 +58,9 @@ class Keeper:
         try:
             self._prepare()
             containerd = self._start("containerd", "--config", f"{self._folder}/containerd.toml")
-            self._dockerd = self._start_dockerd()
+            # Only at first: an engine with pools that finds its old bridge network removes docker0 (20.10),
+            # and that is another engine's.
+            self._dockerd = self._start_dockerd("--default-address-pool", f"base={self._pool},size=24")
             while signal.sigwait(stop) != signal.SIGTERM:
                 if containerd.poll() is not None:
                     sys.exit(f"containerd ended with {containerd.returncode}")
@@ -75,7 +78,8 @@ class Keeper:
                 self._made_folders.append(folder)
             _run("mount", "-t", "tmpfs", "-o", "mode=711", "tmpfs", str(folder))
         block = self._block = _free_block()
-        first, upper = block.subnets(prefixlen_diff=1)
+        (self._folder / "block").write_text(str(block))
+        first, self._pool = block.subnets(prefixlen_diff=1)
         # Where another engine lives, what its rules do not allow to be forwarded is dropped.
         _run("iptables", "--wait", "-I", *_forwarding(block))
         _run("ip", "link", "add", self._name, "type", "bridge")
@@ -87,7 +91,6 @@ class Keeper:
             "cgroup-parent": f"/{self._name}",
             "containerd": f"{self._folder}/containerd.sock",
             "data-root": f"{self._folder}/data",
-            "default-address-pools": [{"base": str(upper), "size": 24}],
             "exec-opts": ["native.cgroupdriver=cgroupfs"],
             "exec-root": f"{self._folder}/exec",
             # Its rules would be the whole machine's. Without, published ports are forwarded by processes.
@@ -100,9 +103,9 @@ class Keeper:
         }
         (self._folder / "daemon.json").write_text(json.dumps(settings, indent=1))
 
-    def _start_dockerd(self) -> subprocess.Popen[bytes]:
+    def _start_dockerd(self, *options: str) -> subprocess.Popen[bytes]:
         (self._folder / "dockerd.pid").unlink(missing_ok=True)  # a killed one's, whose number may be taken
-        return self._start("dockerd", "--config-file", f"{self._folder}/daemon.json")
+        return self._start("dockerd", "--config-file", f"{self._folder}/daemon.json", *options)
 
     def _start(self, *command: str) -> subprocess.Popen[bytes]:
         with (self._folder / f"{command[0]}.log").open("ab") as log:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
 import json
 import re
@@ -10,10 +11,12 @@ import socket
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import docker
+import pytest
 
 from tests.client.patience import wait_until
 from tests.docker.engine import Engine, EngineOwner
@@ -38,8 +41,7 @@ class Traces:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        (pool,) = json.loads((folder / "daemon.json").read_text())["default-address-pools"]
-        self._block = ipaddress.ip_network(pool["base"]).supernet()
+        self._block = ipaddress.ip_network((folder / "block").read_text())
 
     def left(self) -> list[str]:
         name, found = self._folder.name, [str(self._folder)] if self._folder.exists() else []
@@ -83,7 +85,18 @@ def answers(host: str, port: int) -> bool:
             return False
 
 
-def test_a_second_engine_restarts_and_leaves_nothing(engine: Engine) -> None:
+@pytest.fixture
+def docker0() -> Iterator[str]:
+    """The bridge of the machine's own engine, or one of its name, where it has none."""
+    with Path("/run/lock/openenv-gym-tests-docker0").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        added = subprocess.run(["ip", "link", "add", "docker0", "type", "bridge"], check=False)
+        yield "docker0"
+        if added.returncode == 0:
+            subprocess.run(["ip", "link", "delete", "docker0"], check=False)
+
+
+def test_a_second_engine_restarts_and_leaves_nothing(engine: Engine, docker0: str) -> None:
     another = EngineOwner()
     traces = Traces(another.folder)
     try:
@@ -98,6 +111,7 @@ def test_a_second_engine_restarts_and_leaves_nothing(engine: Engine) -> None:
         another.stop()
     assert traces.left() == []
     assert engine.alive
+    assert docker0 in told("ip", "link")
 
 
 def test_it_leaves_nothing_when_its_owner_is_killed(engine: Engine, tmp_path: Path) -> None:
