@@ -21,7 +21,7 @@ from openenv_gym.providers.process import ProcessProvider
 from openenv_gym.providers.provider import Provider
 
 PARALLEL = 8  # containers that are being started at once: the fleet's own number
-_POLL = 0.01  # seconds
+_POLL = 0.05  # seconds; each look costs the engine and this process time that the servers could use
 _READY_TIMEOUT = 120.0
 
 

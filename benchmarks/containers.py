@@ -4,7 +4,7 @@ Usage: PYTHONPATH=. .venv/bin/python benchmarks/containers.py [--parts starts st
        [--containers 1 8] [--sessions 256] [--rounds 3] [--seconds 0.5] [--long] [--json FILE]
 
 - starts: from nothing to the first step of a session in each of so many containers, by a fleet; by hand, the
-  limit: the program ``docker run``, a look at /health every 10 ms and a bare WebSocket, in as many threads as
+  limit: the program ``docker run``, a look at /health every 50 ms and a bare WebSocket, in as many threads as
   the fleet has starts under way at once; and by a fleet of processes of this machine.
 - steps: one server process, the same in a container, with and without the engine's forwarding of its port,
   and four of each.
