@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from openenv_gym.providers.endpoint import ServerSpec
 
 _ROOM = 2  # times as many sessions as a server has: those of a lost one find place on the others
 _PAUSE = 0.01  # seconds between turns: an agent that thinks, and leaves processors to the new server
-_CALM = 2.0  # seconds of undisturbed steps, for comparison
+_CALM = 2.0  # seconds, at least, of undisturbed steps, for comparison
 _PATIENCE = 120.0  # seconds until something is to hold; only what is broken takes them
 _READY_TIMEOUT = 120.0
 
@@ -33,7 +34,7 @@ class Recovery:
         stepping: Until each of them had taken a step somewhere else.
         whole: Until the fleet had as many servers as before.
         stall: The longest that any other lane waited for an answer until then.
-        calm: The longest that any lane waited in two seconds before.
+        calm: The longest that any lane waited in two to three seconds before.
     """
 
     truncated: float
@@ -70,7 +71,7 @@ class Lanes:
     def kill_one(self) -> Recovery:
         """Kill a container in mid-episode, and go on until the fleet is whole and every lane steps."""
         self._forget()
-        calm_until = time.perf_counter() + _CALM
+        calm_until = time.perf_counter() + _CALM + random.random()  # out of step with the fleet's looks
         self._play(lambda: time.perf_counter() >= calm_until and self._is_whole())
         calm = float(self._longest.max())
         self._forget()
