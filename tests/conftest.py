@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
@@ -10,6 +11,12 @@ import pytest
 from openenv_gym.client.dialects import Dialect
 from openenv_gym.wire.v1.codecs import JsonCodec
 from tests.servers import LiveServer
+
+
+def pytest_configure() -> None:
+    """Have programs that tests start heed SIGINT, which what a script runs in the background ignores."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
