@@ -136,6 +136,9 @@ class Keeper:
             folder.rmdir()
         if self._block is not None:
             for bridge in _interfaces_within(self._block):
+                # A killed engine's: those of containers that run go with them, often before this is done.
+                for end in _attached_to(bridge):
+                    subprocess.run(["ip", "link", "delete", end], check=False, stderr=subprocess.DEVNULL)
                 _run("ip", "link", "delete", bridge)
             subprocess.run(["iptables", "--wait", "-D", *_forwarding(self._block)], check=False)
         for cgroup in Path("/sys/fs/cgroup").glob(f"**/{self._name}"):
@@ -171,6 +174,11 @@ def _interfaces_within(block: ipaddress.IPv4Network) -> list[str]:
         for link in links
         if any(ipaddress.ip_address(address["local"]) in block for address in link.get("addr_info", ()))
     ]
+
+
+def _attached_to(bridge: str) -> list[str]:
+    """The ends of pairs that lead from a bridge to containers."""
+    return [link["ifname"] for link in json.loads(_run("ip", "-json", "link", "show", "master", bridge))]
 
 
 def _run(*command: str) -> str:
