@@ -2,6 +2,8 @@
 REPO ?= .
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+# uv is to trust what the machine trusts, as pip does: companies have authorities of their own.
+export UV_SYSTEM_CERTS := 1
 # The packages that need browsers, simulators or other heavy libraries have their tests in tests/full/envs.
 ENVS := $(wildcard envs/*_env)
 HEAVY_ENVS := $(patsubst tests/full/envs/%,envs/%_env,$(wildcard tests/full/envs/*))

@@ -36,7 +36,6 @@ fi
 tools/system.sh "the sandbox for hostile commands" bwrap=bubblewrap || true
 [ ${#system_packages[@]} = 0 ] || tools/system.sh "what $venv is for" "${system_packages[@]}"
 
-export UV_SYSTEM_CERTS=1 # trust what the machine trusts, as pip does: companies have authorities of their own
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 [ -x "$venv/bin/uv" ] || "$venv/bin/python" -m pip install -q --disable-pip-version-check uv
 "$venv/bin/uv" pip install -q --python "$venv/bin/python" "$@"

@@ -103,7 +103,7 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
         render_mode: str | None = None,
     ) -> None:
         super().__init__()
-        self.closed = True  # until construction went through: `VectorEnv.__del__` asks
+        self.closed = True  # until construction went through: `close` asks
         check_on_fault(on_fault)
         if num_envs < 1:
             raise UsageError(f"num_envs={num_envs}: a vector environment has at least one lane")
@@ -293,6 +293,13 @@ class RemoteVectorEnv(VectorEnv[Any, Any, Any]):
                 raise result
             answers[index] = result
         return [answers[index] for index in range(self.num_envs)]
+
+    def __del__(self) -> None:
+        """Leave what was forgotten to the pool, which warns of it and frees it in the background.
+
+        Gymnasium's own, which later versions do without, would wait for the goodbyes in whatever thread
+        collects garbage: in the one that sends them, for example.
+        """
 
     def __enter__(self) -> Self:
         return self

@@ -127,12 +127,12 @@ def test_ages() -> None:
 
 
 def test_a_terminal_gets_what_fits_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    running = Running([item("openenv-gym-" + "x" * 60)], [fleet(READY, STARTING, trouble="all " * 50)])
+    running = Running([item("openenv-gym-" + "ж" * 60)], [fleet(READY, STARTING, trouble="all " * 50)])
     for width in (80, 140):
         monkeypatch.setenv("COLUMNS", str(width))
         lines = re.sub(r"\x1b\[[0-9;]*m", "", shown(running, Terminal())).splitlines()
         assert max(map(len, lines)) <= width
-        assert "".join(lines).count("x") == 60, "a name is broken, not cut"
+        assert "".join(lines).count("ж") == 60, "a name is broken, not cut"
 
 
 def test_without_rich_a_terminal_gets_plain_text(monkeypatch: pytest.MonkeyPatch) -> None:

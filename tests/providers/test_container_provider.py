@@ -47,7 +47,7 @@ class ProgramProvider(ContainerProvider):
         self.may_run.wait()
         with socket.create_server(("127.0.0.1", 0)) as listener:
             fd = listener.fileno()
-            command = [sys.executable, "-S", str(SERVER), str(fd), *self._modes]
+            command = [sys.executable, "-S", "-u", str(SERVER), str(fd), *self._modes]  # a log that is whole
             self.engine[name] = GuardedProcess(command, {**os.environ, **environ}, inherit=[fd], grace=0.1)
             self._called("run")  # the engine's answer may get lost
             return "http://{}:{}".format(*listener.getsockname())

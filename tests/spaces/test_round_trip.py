@@ -101,7 +101,9 @@ def objects(draw: st.DrawFn, inner: st.SearchStrategy[Case]) -> Case:
             properties[name] = {**schema, "default": default}
             parts[name] = present | st.just((False, (default, filled)))
         else:
-            properties[name], parts[name] = schema, present | st.just((False, (MISSING, MISSING)))
+            # A list that may be empty and is missing reads as empty (see the compiler's `_default`).
+            filled = [] if schema.get("type") == "array" and not schema.get("minItems") else MISSING
+            properties[name], parts[name] = schema, present | st.just((False, (MISSING, filled)))
     schema = {"type": "object", "properties": properties, "required": required}
     if draw(st.booleans()):
         schema["additionalProperties"] = False
