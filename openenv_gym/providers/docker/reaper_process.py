@@ -82,7 +82,11 @@ class Reaper:
             except BrokenPipeError:
                 self._bury()
         self._start()
-        os.write(self._lifeline, "".join(f"+{path}\n" for path in self._watched).encode())
+        try:
+            os.write(self._lifeline, "".join(f"+{path}\n" for path in self._watched).encode())
+        except BrokenPipeError as error:
+            self._bury()
+            raise ProviderError("the reaper process ended as soon as it was started") from error
 
     def _start(self) -> None:
         if not sys.executable:
