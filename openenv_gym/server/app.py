@@ -159,9 +159,11 @@ def compose_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         hide_session_ids()
+        table.reopen()  # for tests serve one app many times
+        enquiries.reopen()
         async with nullcontext() if shared is None else served(shared, definition.name):
             if definition.execution is Execution.PROCESS:
-                workers.warm()
+                workers.open()
             yield
             await table.drain(grace=0)
             await workers.close()

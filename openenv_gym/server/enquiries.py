@@ -31,6 +31,10 @@ class Enquiries:
         self._metadata: dict[str, Any] | None = None
         self._tools: list[Any] | None = None
 
+    def reopen(self) -> None:
+        """Take questions on another event loop, for the app is served again."""
+        self._turn = asyncio.Lock()
+
     async def ask(self, method: str, **arguments: Any) -> Any:
         """Call one of the environment's descriptive methods.
 

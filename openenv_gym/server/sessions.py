@@ -254,8 +254,8 @@ class SessionTable:
             self._quiet.set()
         if session.ended:
             self.close_soon(session, "its last call ended it")
-        assert self.observer is not None
-        self.observer.call_ended(session, reply)
+        if self.observer is not None:  # else a call that ran away has outlasted its server
+            self.observer.call_ended(session, reply)
 
     def call_now(self, session: Session, request: Request, timeout: float) -> Reply:
         """Do the same as `call` at once, on a session whose calls are `immediate`."""
@@ -304,7 +304,7 @@ class SessionTable:
             await asyncio.sleep(self._settings.idle_timeout / 8)
             self.expire_idle()
 
-    # --- shutting down ----------------------------------------------------------------------------------
+    # --- shutting down, and being served again ------------------------------------------------------------
 
     async def drain(self, grace: float) -> None:
         """Refuse new sessions and calls, give running calls ``grace`` seconds, then close every session."""
@@ -323,6 +323,15 @@ class SessionTable:
         closing = [self.close_soon(session, "the server is shutting down") for session in sessions]
         if closing:
             await asyncio.wait(closing)
+
+    def reopen(self) -> None:
+        """Take sessions again after `drain`, on another event loop maybe; its observer stays behind."""
+        self.draining = False
+        self.observer = None
+        self._reaper = None
+        self._quiet = asyncio.Event()
+        if not self._running:
+            self._quiet.set()
 
     # --- telling ----------------------------------------------------------------------------------------
 

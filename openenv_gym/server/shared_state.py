@@ -20,6 +20,12 @@ class SharedState(Protocol):
     ``create_app(partial(MyEnvironment, shared), ..., shared=shared)`` ties it to the server's life.
     """
 
+    def open(self) -> None:
+        """Begin, before the first session; after `close` again, where the app is served again.
+
+        Runs on the server's event loop: what takes long belongs into `prepare`.
+        """
+
     def prepare(self) -> None:
         """Do ahead of the first reset what that would otherwise wait for.
 
@@ -33,12 +39,13 @@ class SharedState(Protocol):
 
 @asynccontextmanager
 async def served(shared: SharedState, name: str) -> AsyncIterator[None]:
-    """Prepare what is shared, and close it at the end; no thread outlives this.
+    """Open what is shared, prepare it, and close it at the end; no thread outlives this.
 
     Args:
         shared: What is shared.
         name: The environment's, for the log.
     """
+    shared.open()
     ending = threading.Event()
 
     def prepare() -> None:

@@ -46,7 +46,7 @@ class WebSocketEndpoint:
         await conversation.run(_session_id(scope))
 
     async def _multiplex(self, subprotocol: str, receive: Receive, send: Send) -> None:
-        if self._multiplexer is None:
+        if self._multiplexer is None or self._table.observer is not self._multiplexer:  # served again
             self._multiplexer = Multiplexer(self._table, self._mcp, self._settings)
         limit = self._settings.max_frame_bytes
         await MultiplexedConnection(self._multiplexer, subprotocol, limit, receive, send).run()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
 import openenv_gym.server
-from openenv_gym.errors import ConcurrencyConfigurationError, UsageError
+from openenv_gym import GenericEnvClient
+from openenv_gym.client.dialects import Dialect
+from openenv_gym.errors import ConcurrencyConfigurationError, OpenEnvGymError, UsageError
 from openenv_gym.server import (
     ConcurrencyConfig,
     ServerCapacityStatus,
@@ -20,6 +23,7 @@ from openenv_gym.server import (
 )
 from openenv_gym.server.sessions import SessionTable
 from tests.server.sample_environments import Heard, Parrot, Say, Solitary
+from tests.servers import LiveServer
 
 
 def table_of(app) -> SessionTable:
@@ -112,3 +116,23 @@ def test_capacity_status_counts():
 def test_settings_given_in_code_beat_the_environment(monkeypatch):
     monkeypatch.setenv("MAX_CONCURRENT_ENVS", "2")
     assert table_of(create_app(Parrot, Say, Heard, settings=ServerSettings())).capacity == 8
+
+
+@pytest.mark.parametrize("execution", ["inline", "thread", "process"])
+def test_an_app_may_be_served_again(
+    execution: str,
+    live_server: Callable[..., LiveServer],
+    dialect: Dialect,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Parrot, "EXECUTION", execution)
+    app = create_app(Parrot, Say, Heard)
+    for _ in range(3):
+        server = live_server(app)
+        client = GenericEnvClient(base_url=server.base_url, dialect=dialect, outage_timeout_s=0.1).sync()
+        assert client.reset().observation["echo"] == "hello"
+        server.stop()  # the session is open still
+        with pytest.raises(OpenEnvGymError):
+            client.step({"message": "anybody there?"})
+        client.close()
+        assert table_of(app).active == 0

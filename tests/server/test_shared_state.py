@@ -30,6 +30,9 @@ class Nest:
         if fails_at_once:
             self._closed.set()
 
+    def open(self) -> None:
+        self.record.append("opened")
+
     def prepare(self) -> None:
         self._thread = threading.current_thread()
         self._begun.set()
@@ -64,9 +67,9 @@ def test_sessions_run_while_it_is_prepared_and_end_before_it_does(
     client = GenericEnvClient(base_url=server.base_url).sync()
     assert client.reset().observation["echo"] == "hello"
     assert nest.preparing.is_alive()
-    assert nest.record == []
+    assert nest.record == ["opened"]
     server.stop()  # the session is open still
-    assert nest.record == ["parrot", "nest"]
+    assert nest.record == ["opened", "parrot", "nest"]
     assert not nest.preparing.is_alive()
     client.close()
 
@@ -85,7 +88,7 @@ async def test_a_server_whose_preparation_fails_says_so_and_runs_on(
     [told] = caplog.records
     assert told.levelno == level
     assert "parrot" in told.getMessage() and "no twigs" in caplog.text
-    assert nest.record == ["nest"]
+    assert nest.record == ["opened", "nest"]
 
 
 async def test_what_the_end_itself_interrupts_is_not_reported(caplog: pytest.LogCaptureFixture) -> None:
@@ -101,4 +104,4 @@ async def test_it_is_closed_when_the_server_fails() -> None:
     with pytest.raises(RuntimeError, match="lightning"):
         async with served(nest, "parrot"):
             raise RuntimeError("lightning")
-    assert nest.record == ["nest"]
+    assert nest.record == ["opened", "nest"]

@@ -48,6 +48,11 @@ class Judge:
         self._closed = False
         self._number = 0
 
+    def open(self) -> None:
+        """Begin anew after `close`."""
+        with self._lock:
+            self._closed = False
+
     def prepare(self) -> None:
         """Start the process, so that the first step need not wait for it.
 

@@ -19,6 +19,11 @@ class SharedState:
         self.pool = WorkbenchPool(self.settings)
         self.judge = Judge(self.settings)
 
+    def open(self) -> None:
+        """Begin anew after `close`."""
+        self.pool.open()
+        self.judge.open()
+
     def prepare(self) -> None:
         """Start ahead of the first reset what it would otherwise wait for.
 

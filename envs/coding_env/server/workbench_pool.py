@@ -35,6 +35,11 @@ class WorkbenchPool:
         self._closed = False
         self._thread: threading.Thread | None = None
 
+    def open(self) -> None:
+        """Begin anew after `close`."""
+        with self._changed:
+            self._closed = False
+
     def prepare(self, executor: ExecutorName) -> None:
         """Keep workbenches of this kind ready from now on."""
         with self._changed:
@@ -88,8 +93,9 @@ class WorkbenchPool:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join()
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join()
         for benches in (self._used, *self._ready.values()):
             while benches:
                 benches.popleft().close()

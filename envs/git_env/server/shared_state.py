@@ -59,6 +59,13 @@ class SharedState:
         self.pool: CheckoutPool
         self.snapshots: Path
 
+    def open(self) -> None:
+        """Begin anew after `close`, as if nothing had been started ever."""
+        with self._lock:
+            if self._closed:
+                self._closed = self._started = self.ready = False
+                self._known.clear()
+
     def start(self) -> None:
         """Start what is not started yet; returns when mirrors can be fetched.
 

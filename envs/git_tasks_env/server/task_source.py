@@ -73,6 +73,15 @@ class TaskSource:
         self._views: dict[str, RepositoryView] = {}
         self._tasks: OrderedDict[TaskSpec, Task] = OrderedDict()
 
+    def open(self) -> None:
+        """Begin anew after `close`: the repositories' copies are gone, and tasks point into them."""
+        with self._lock:
+            if self._closed:
+                self._closed = False
+                self._names = ()
+                self._tasks.clear()
+        self.shared.open()
+
     def start(self) -> None:
         """Start what is not started yet.
 

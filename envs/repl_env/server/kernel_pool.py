@@ -31,6 +31,13 @@ class KernelPool:
         self._closed = False
         atexit.register(self.close)
 
+    def open(self) -> None:
+        """Begin anew after `close`."""
+        with self._lock:
+            if self._closed:
+                self._closed = False
+                atexit.register(self.close)
+
     def prepare(self) -> None:
         """Begin to start kernels, where none are ready."""
         with self._lock:

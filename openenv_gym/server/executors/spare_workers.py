@@ -38,7 +38,7 @@ class SpareWorkers:
 
     Args:
         definition: The environment.
-        count: How many to keep; 0 keeps none, and `take` starts each when it is asked for.
+        count: How many to keep while it is open; else `take` starts each when it is asked for.
     """
 
     def __init__(self, definition: EnvironmentDefinition, count: int = 0) -> None:
@@ -46,17 +46,17 @@ class SpareWorkers:
         self._count = count
         self._ready: list[WorkerProcess] = []
         self._filling: asyncio.Task[None] | None = None
-        self._closed = False
+        self._keeps = False
 
     @property
     def ready(self) -> int:
         """How many can be taken at once."""
         return len(self._ready)
 
-    def warm(self) -> None:
-        """Begin to start workers up to the number that is kept."""
-        if not self._closed and self._filling is None and len(self._ready) < self._count:
-            self._filling = asyncio.get_running_loop().create_task(self._fill())
+    def open(self) -> None:
+        """Keep workers ready from now on; also again after `close`."""
+        self._keeps = True
+        self._refill()
 
     async def take(self) -> WorkerProcess:
         """Return a prepared worker, which is the caller's from now on, and begin to start its successor.
@@ -74,16 +74,20 @@ class SpareWorkers:
                 await worker.kill()
             return await self._prepared()
         finally:
-            self.warm()
+            self._refill()
 
     async def close(self) -> None:
         """End the workers that nobody has taken. Idempotent."""
-        self._closed = True
+        self._keeps = False
         if self._filling is not None:
             self._filling.cancel()
             await asyncio.wait([self._filling])
         ready, self._ready = self._ready, []
         await asyncio.gather(*(worker.kill() for worker in ready))
+
+    def _refill(self) -> None:
+        if self._keeps and self._filling is None and len(self._ready) < self._count:
+            self._filling = asyncio.get_running_loop().create_task(self._fill())
 
     async def _fill(self) -> None:
         try:

@@ -41,7 +41,7 @@ async def workers(children: Children) -> AsyncIterator[SpareWorkers]:
 
 
 async def test_a_prepared_worker_serves_the_next_session(workers: SpareWorkers, children: Children) -> None:
-    workers.warm()
+    workers.open()
     await until(lambda: workers.ready == 1)
     (spare,) = children()
     first, second = (make_executor(BATTERY, Runaways(), workers) for _ in range(2))
@@ -56,7 +56,7 @@ async def test_a_prepared_worker_serves_the_next_session(workers: SpareWorkers, 
 
 
 async def test_a_spare_that_died_is_not_given_out(workers: SpareWorkers, children: Children) -> None:
-    workers.warm()
+    workers.open()
     await until(lambda: workers.ready == 1)
     (spare,) = children()
     os.kill(spare, signal.SIGKILL)
@@ -71,7 +71,7 @@ async def test_what_cannot_be_imported_is_told_to_every_session(children: Childr
     assert BATTERY.recipe is not None
     gone = replace(BATTERY, recipe=replace(BATTERY.recipe, function="tests.server.that_is_gone:define"))
     workers = SpareWorkers(gone, 1)
-    workers.warm()
+    workers.open()
     for _ in range(2):
         executor = make_executor(gone, Runaways(), workers)
         with pytest.raises(EnvironmentFailedError, match="could not be imported in a worker"):
@@ -83,13 +83,23 @@ async def test_what_cannot_be_imported_is_told_to_every_session(children: Childr
 
 async def test_closing_ends_a_worker_that_is_still_being_prepared(children: Children) -> None:
     workers = SpareWorkers(BATTERY, 2)
-    workers.warm()
+    workers.open()
     await until(lambda: bool(children()))
     await workers.close()
     assert not children()
-    workers.warm()
-    await asyncio.sleep(0)
-    assert not children(), "closed is closed"
+
+
+async def test_workers_are_started_ahead_while_it_is_open(workers: SpareWorkers, children: Children) -> None:
+    for _ in range(2):
+        executor = make_executor(BATTERY, Runaways(), workers)
+        await executor.open()
+        pid = await _pid(executor)
+        await executor.close()
+        await asyncio.sleep(0)
+        assert children() <= {pid}
+        workers.open()
+        await until(lambda: workers.ready == 1)
+        await workers.close()
 
 
 async def _pid(executor: Executor) -> int:
