@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from openenv_gym.server.executors.loop_thread import environment_loop
 from tests.server import battery
 
 Make = Callable[..., Executor]
+_PATIENCE = 20.0  # seconds; a look takes a good part of one where many tests have left garbage
 
 
 @pytest.fixture
@@ -45,12 +47,9 @@ async def make(runaways: Runaways) -> AsyncIterator[Make]:
     battery.release.set()
     for executor in made:
         await executor.close()
-    leaked = set()
-    for _ in range(500):
-        leaked = _open_things() - before
-        if not leaked:
-            break
-        await asyncio.sleep(0.01)  # what ends a moment later is no leak
+    give_up_at = time.monotonic() + _PATIENCE
+    while (leaked := _open_things() - before) and time.monotonic() < give_up_at:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)  # what ends a moment later, in another thread or process, is no leak
     assert not leaked
 
 
@@ -73,6 +72,6 @@ def _target(fd: Path) -> str:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for what happens elsewhere."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(_PATIENCE):
         while not condition():  # noqa: ASYNC110 - it happens in another process or thread
             await asyncio.sleep(0.005)
