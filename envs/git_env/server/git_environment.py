@@ -16,7 +16,8 @@ from git_env.server.episode_clock import EpisodeClock
 from git_env.server.gitea import GitHostError
 from git_env.server.policy.refusal import Refusal
 from git_env.server.policy.workspace_paths import WORKSPACE
-from git_env.server.session_workspace import SavedWorkspace, SessionWorkspace
+from git_env.server.saved_workspace import SavedWorkspace
+from git_env.server.session_workspace import SessionWorkspace
 from git_env.server.settings import Task
 from git_env.server.shared_state import SharedState
 from git_env.server.task_catalog import TaskCatalog
@@ -189,7 +190,7 @@ class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
         """
         if self._workspace is None:
             raise NotResetError("call reset() before snapshot()")
-        left = self._shared.settings.limits.workspace_bytes - sum(saved.bytes for saved in self._saved)
+        left = self._shared.settings.limits.workspace_bytes - sum(saved.files.bytes for saved in self._saved)
         try:
             saved = self._workspace.save(left)
         except Refusal as error:

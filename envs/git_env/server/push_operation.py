@@ -10,13 +10,14 @@ import secrets
 from dataclasses import dataclass
 
 from git_env.server.checkout_pool import remove_tree
+from git_env.server.checkouts import WorkingDirectory
 from git_env.server.mirrors import Mirror
 from git_env.server.policy.command_grammar import Arguments
 from git_env.server.policy.command_policy import ParsedCommand
 from git_env.server.policy.refusal import Refusal
 from git_env.server.remote_operations import split_remote
 from git_env.server.session_sandbox import GitResult
-from git_env.server.session_workspace import SessionWorkspace, WorkingDirectory
+from git_env.server.session_workspace import SessionWorkspace
 from git_env.server.shared_state import SharedState
 from git_env.server.trusted_git import TrustedGitError
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 
+from git_env.server.checkouts import WorkingDirectory
 from git_env.server.mirrors import Mirror
 from git_env.server.policy.command_grammar import Arguments
 from git_env.server.policy.command_policy import ParsedCommand
 from git_env.server.policy.refusal import Refusal
 from git_env.server.session_sandbox import MIRRORS, GitResult
-from git_env.server.session_workspace import SessionWorkspace, WorkingDirectory
+from git_env.server.session_workspace import SessionWorkspace
 
 _REFSPEC = re.compile(r"\+?[\w][\w./*@{}+-]*(?::[\w][\w./*+-]*)?\Z")
 _FETCH_HEAD = "FETCH_HEAD"

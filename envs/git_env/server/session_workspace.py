@@ -6,84 +6,23 @@ whatever runs on them runs there.
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from git_env.server.checkouts import Checkout, Checkouts, WorkingDirectory
 from git_env.server.config_guard import ConfigGuard
 from git_env.server.fresh_checkout import quoted_path
 from git_env.server.hardening import ENFORCED, Setting, as_environ
 from git_env.server.mirrors import Mirror, StartingPoint
-from git_env.server.policy.command_grammar import PathChecks
 from git_env.server.policy.refusal import Refusal
-from git_env.server.policy.workspace_paths import (
-    WORKSPACE,
-    check_real_location,
-    refuse_git_components,
-    resolve_parts,
-)
+from git_env.server.saved_workspace import SavedFiles, SavedWorkspace
 from git_env.server.session_sandbox import MIRRORS, SCRATCH, GitResult, SessionSandbox
 from git_env.server.shared_state import SharedState
-from git_env.server.tree_copy import TreeCopy
 from openenv_gym.sandbox import SandboxProcess
-
-
-@dataclass(frozen=True)
-class Checkout:
-    """A repository in the workspace.
-
-    Attributes:
-        name: Its directory below the workspace.
-        mirror: Where its objects come from.
-    """
-
-    name: str
-    mirror: Mirror
-
-    @property
-    def path(self) -> str:
-        """Its directory as the agent sees it."""
-        return f"{WORKSPACE}/{self.name}"
-
-
-@dataclass(frozen=True)
-class WorkingDirectory:
-    """Where a command runs.
-
-    Attributes:
-        checkout: The repository.
-        parts: The directory, as parts below the workspace; the first is the repository's own.
-    """
-
-    checkout: Checkout
-    parts: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class SavedWorkspace:
-    """A copy of a workspace, gone when nothing refers to it any more; made by `SessionWorkspace.save`.
-
-    Attributes:
-        directory: Where it lies.
-        bytes: What it takes.
-        checkouts: The repositories in it.
-        trusted: Those whose configuration was found to be harmless.
-        written_bytes: What the agent had written.
-        disk_full: Whether the workspace was full.
-    """
-
-    directory: Path
-    bytes: int
-    checkouts: Mapping[str, Checkout]
-    trusted: frozenset[str]
-    written_bytes: int
-    disk_full: bool
 
 
 class SessionWorkspace:
@@ -101,7 +40,7 @@ class SessionWorkspace:
         self._limits = shared.settings.limits
         self.root = shared.directory / "sessions" / secrets.token_hex(8)
         self.root.mkdir(parents=True)
-        self._checkouts: dict[str, Checkout] = {}
+        self.checkouts = Checkouts(self.root)
         self._written_bytes = 0
         self._disk_full = False
         try:
@@ -133,7 +72,7 @@ class SessionWorkspace:
 
     def clear(self) -> None:
         """Forget the episode: an empty workspace, an empty ``/tmp``."""
-        self._checkouts.clear()
+        self.checkouts.clear()
         self._configs.forget()
         self._written_bytes, self._disk_full = 0, False
         for entry in list(self.root.iterdir()):
@@ -160,15 +99,9 @@ class SessionWorkspace:
         Raises:
             Refusal: ``name`` is no directory name, or taken.
         """
-        parts = resolve_parts(name)
-        if len(parts) != 1:
-            raise Refusal(f"{name!r} must be one directory directly below {WORKSPACE}")
-        checkout = Checkout(parts[0], mirror)
-        target = self.root / checkout.name
-        if os.path.lexists(target):
-            raise Refusal(f"the directory {checkout.path} already exists")
-        put(target)
-        self._checkouts[checkout.name] = checkout
+        checkout = self.checkouts.new(name, mirror)
+        put(self.root / checkout.name)
+        self.checkouts.add([checkout])
         self._configs.trust([checkout.name])
         return checkout
 
@@ -183,21 +116,10 @@ class SessionWorkspace:
         Raises:
             Refusal: It would take more.
         """
-        pool, checkouts = self._shared.pool, dict(self._checkouts)
-        pool.sweep()
-        directory = self._shared.snapshots / secrets.token_hex(8)
-        directory.mkdir()
-        objects = {(name, ".git", "objects") for name in checkouts}
-        try:
-            taken = TreeCopy(self.root, directory, shared=objects, max_bytes=max_bytes).bytes
-        except BaseException:
-            pool.discard(directory)
-            raise
-        saved = SavedWorkspace(
-            directory, taken, checkouts, self._configs.trusted(), self._written_bytes, self._disk_full
-        )
-        weakref.finalize(saved, pool.abandon, directory).atexit = False
-        return saved
+        checkouts = self.checkouts.all()
+        files = SavedFiles(self._shared, self.root, checkouts, max_bytes=max_bytes)
+        trusted = self._configs.trusted()
+        return SavedWorkspace(files, checkouts, trusted, self._written_bytes, self._disk_full)
 
     def load(self, saved: SavedWorkspace) -> None:
         """Replace everything in the workspace by a copy of what was saved.
@@ -207,42 +129,12 @@ class SessionWorkspace:
         """
         self.clear()
         self._shared.pool.sweep()
-        objects = {(name, ".git", "objects") for name in saved.checkouts}
-        TreeCopy(
-            saved.directory, self.root, shared=objects, max_bytes=2 * saved.bytes, owner=self._sandbox.owner
-        )
-        self._checkouts.update(saved.checkouts)
+        saved.files.copy_to(self.root, self._sandbox.owner)
+        self.checkouts.add(saved.checkouts)
         self._configs.trust(saved.trusted)
         self._written_bytes, self._disk_full = saved.written_bytes, saved.disk_full
 
-    # --- places
-
-    def locate(self, working_dir: str) -> WorkingDirectory:
-        """Find the repository that a directory belongs to.
-
-        Raises:
-            Refusal: It is in none, or does not exist.
-        """
-        parts = resolve_parts(working_dir)
-        checkout = self._checkouts.get(parts[0]) if parts else None
-        shown = "/".join((WORKSPACE, *parts))
-        if checkout is None:
-            known = ", ".join(sorted(item.path for item in self._checkouts.values()))
-            hint = f"repositories: {known}" if known else "use clone_repo first"
-            raise Refusal(f"{shown} is not in a repository of this workspace; {hint}")
-        check_real_location(self.root / checkout.name, parts[1:], shown)
-        if not self.root.joinpath(*parts).is_dir():
-            raise Refusal(f"there is no directory {shown}")
-        return WorkingDirectory(checkout, parts)
-
     # --- git
-
-    def path_checks(self, where: WorkingDirectory) -> PathChecks:
-        """How arguments of a command that runs in ``where`` are judged."""
-        return PathChecks(
-            plain=lambda argument: self._check_argument(where, argument, follow=False),
-            following=lambda argument: self._check_argument(where, argument, follow=True),
-        )
 
     def run_git(
         self,
@@ -267,7 +159,7 @@ class SessionWorkspace:
         """
         done = self._sandbox.run(
             ["git", *argv],
-            cwd="/".join((WORKSPACE, *where.parts)),
+            cwd=where.path,
             environ={**self._git_environ(where.checkout, now, settings), **(environ or {})},
         )
         self._disk_full = done.disk_full
@@ -281,7 +173,7 @@ class SessionWorkspace:
         """
         process = self._sandbox.popen(
             ["git", *argv],
-            cwd="/".join((WORKSPACE, *where.parts)),
+            cwd=where.path,
             environ=self._git_environ(where.checkout, now),
         )
         with process:
@@ -292,7 +184,7 @@ class SessionWorkspace:
 
     def run_program(self, where: WorkingDirectory, argv: Iterable[str]) -> GitResult:
         """Run another program than git in the sandbox; it may do there what it likes."""
-        done = self._sandbox.run(argv, cwd="/".join((WORKSPACE, *where.parts)), environ={"LC_ALL": "C.UTF-8"})
+        done = self._sandbox.run(argv, cwd=where.path, environ={"LC_ALL": "C.UTF-8"})
         self._disk_full = done.disk_full
         return done
 
@@ -336,7 +228,7 @@ class SessionWorkspace:
         Raises:
             Refusal: It does not exist, is too large, is not text, or may not be read.
         """
-        shown = self._locate_file(path)
+        shown = self.checkouts.locate_file(path)
         try:
             data = self._sandbox.read_file(shown, self._limits.output_bytes, forbidden=[".git"])
         except OSError as error:
@@ -352,7 +244,7 @@ class SessionWorkspace:
         Raises:
             Refusal: It may not be written.
         """
-        shown = self._locate_file(path)
+        shown = self.checkouts.locate_file(path)
         try:
             data = content.encode()
         except UnicodeEncodeError:
@@ -394,33 +286,3 @@ class SessionWorkspace:
         data = self._sandbox.read_file(f"{SCRATCH}/{name}", max_bytes)
         self._sandbox.empty_scratch()
         return data
-
-    # --- checks
-
-    def _locate_file(self, path: str) -> str:
-        parts = resolve_parts(path)
-        if not parts:
-            raise Refusal("path must name a file below /workspace")
-        shown = "/".join((WORKSPACE, *parts))
-        check_real_location(self.root, parts, shown)
-        return shown
-
-    def _check_argument(self, where: WorkingDirectory, argument: str, *, follow: bool) -> str:
-        """A revision or path as git may have it: paths stay inside the repository and out of ``.git``."""
-        refuse_git_components(argument)
-        components = argument.split("/")
-        if argument.startswith("/") or ".." in components:
-            parts = resolve_parts(argument, where.parts)
-            if parts[:1] != where.parts[:1]:
-                raise Refusal(f"{argument!r} is outside the repository {where.checkout.path}")
-            argument = _relative(parts, where.parts) + ("/" if argument.endswith("/") else "")
-        else:
-            parts = (*where.parts, *(part for part in components if part not in ("", ".")))
-        located = parts[1:] if follow else parts[1:-1]
-        check_real_location(self.root / where.checkout.name, located, argument)
-        return argument
-
-
-def _relative(parts: tuple[str, ...], start: tuple[str, ...]) -> str:
-    """The relative path from one directory to a place, both as parts below the same root."""
-    return os.path.relpath(PurePosixPath("/", *parts), PurePosixPath("/", *start))

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from git_env.models import GitAction, GitObservation
 from git_env.server import push_operation, remote_operations
+from git_env.server.checkouts import WorkingDirectory
 from git_env.server.mirrors import Mirror
 from git_env.server.policy.command_policy import ParsedCommand, parse_command
 from git_env.server.session_sandbox import GitResult
-from git_env.server.session_workspace import SessionWorkspace, WorkingDirectory
+from git_env.server.session_workspace import SessionWorkspace
 from git_env.server.shared_state import SharedState
 
 Clock = Callable[[Mirror], int]
@@ -30,8 +31,8 @@ def execute(
     Raises:
         Refusal: It may not run.
     """
-    where = workspace.locate(action.working_dir or action.repo_name or home)
-    command = parse_command(action.command, workspace.path_checks(where))
+    where = workspace.checkouts.locate(action.working_dir or action.repo_name or home)
+    command = parse_command(action.command, workspace.checkouts.path_checks(where))
     if command.writes:
         workspace.require_space()
     done = _run(shared, workspace, where, command, clock(where.checkout.mirror))

@@ -15,7 +15,8 @@ from git_env.server.episode_clock import EpisodeClock
 from git_env.server.gitea import GitHostError
 from git_env.server.policy.refusal import Refusal
 from git_env.server.policy.workspace_paths import WORKSPACE
-from git_env.server.session_workspace import SavedWorkspace, SessionWorkspace
+from git_env.server.saved_workspace import SavedWorkspace
+from git_env.server.session_workspace import SessionWorkspace
 from git_env.server.trusted_git import TrustedGitError
 from git_tasks_env.models import Difficulty, GitTaskAction, GitTaskObservation, GitTaskState, Kind
 from git_tasks_env.server import task_catalog
@@ -196,7 +197,7 @@ class GitTasksEnvironment(Environment[GitTaskAction, GitTaskObservation, GitTask
         if script is None:
             raise Refusal("this task has no script to run")
         workspace.require_space()
-        done = workspace.run_program(workspace.locate(_HOME), ["sh", "--", script])
+        done = workspace.run_program(workspace.checkouts.locate(_HOME), ["sh", "--", script])
         return workspace_operations.shown(script, done)
 
     def _now(self) -> int:
@@ -219,7 +220,7 @@ class GitTasksEnvironment(Environment[GitTaskAction, GitTaskObservation, GitTask
 
     def _grade(self, workspace: SessionWorkspace, episode: _Episode) -> Grade:
         try:
-            with end_state(workspace, workspace.locate(_HOME), self._now()) as end:
+            with end_state(workspace, workspace.checkouts.locate(_HOME), self._now()) as end:
                 return grade(episode.task, end, self._source.objects(episode.spec))
         except Refusal as refusal:
             return Grade(0.0, {}, str(refusal))
@@ -250,7 +251,7 @@ class GitTasksEnvironment(Environment[GitTaskAction, GitTaskObservation, GitTask
         """
         if self._workspace is None or self._episode is None:
             raise NotResetError("call reset() before snapshot()")
-        left = self._shared.settings.limits.workspace_bytes - sum(saved.bytes for saved in self._saved)
+        left = self._shared.settings.limits.workspace_bytes - sum(saved.files.bytes for saved in self._saved)
         try:
             saved = self._workspace.save(left)
         except Refusal as error:

@@ -11,10 +11,11 @@ from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
 
+from git_env.server.checkouts import Checkout
 from git_env.server.gitea import GitHostError
 from git_env.server.mirrors import StartingPoint
 from git_env.server.policy.refusal import Refusal
-from git_env.server.session_workspace import Checkout, SessionWorkspace
+from git_env.server.session_workspace import SessionWorkspace
 from git_env.server.settings import GitSettings
 from git_env.server.shared_state import SharedState
 from git_env.server.trusted_git import TrustedGitError

@@ -419,7 +419,7 @@ def test_the_sandbox_holds_without_the_policy(agent: Agent, lair: Lair, shared: 
     """The second wall: a program that does run reaches neither the host's files nor its credentials."""
     workspace = agent.env._workspace
     assert workspace is not None
-    where = workspace.locate("project")
+    where = workspace.checkouts.locate("project")
     spy = f"touch PWNED {lair.outside}/PWNED; cat {lair.outside}/secret.txt /proc/*/environ /etc/shadow"
     script = f"core.fsmonitor=({spy}) >spied 2>&1;:"
     workspace.run_git(where, ["-c", "core.fsmonitor=true", "-c", script, "status"], now=0)

@@ -178,7 +178,7 @@ def test_objects_are_shared_and_everything_else_is_not(agent: Agent) -> None:
     assert workspace is not None
     snapshot = agent.env.snapshot()
     files = [path for path in workspace.root.rglob("*") if path.is_file() and not path.is_symlink()]
-    copy = snapshot.workspace.directory
+    copy = snapshot.workspace.files.directory
     shared = {path for path in files if path.samefile(copy / path.relative_to(workspace.root))}
     assert shared == {path for path in files if "/.git/objects/" in str(path)} != set()
 
@@ -254,7 +254,7 @@ def test_nothing_that_was_planted_happens(agent: Agent, fork: Callable[[Any], Ag
         assert "tampered" in one.git("status").error
         assert not one.read("project/secret").success
     assert not (tmp_path / "PWNED").exists()
-    assert (snapshot.workspace.directory / "project" / "secret").readlink() == tmp_path / "secret"
+    assert (snapshot.workspace.files.directory / "project" / "secret").readlink() == tmp_path / "secret"
     agent.start(task_id="tip")
     assert agent.git("status").success
 

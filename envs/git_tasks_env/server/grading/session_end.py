@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from io import BufferedReader, FileIO
 from typing import cast
 
+from git_env.server.checkouts import WorkingDirectory
 from git_env.server.policy.refusal import Refusal
-from git_env.server.session_workspace import SessionWorkspace, WorkingDirectory
+from git_env.server.session_workspace import SessionWorkspace
 from git_tasks_env.server.grading.end_state import EndState
 from git_tasks_env.server.grading.goals import ANSWER
 from git_tasks_env.server.object_process import ObjectProcess
