@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import uuid
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from git_env.models import GitAction, GitObservation, GitState, RepositoryInfo
 from git_env.server import workspace_operations
@@ -16,41 +14,32 @@ from git_env.server.episode_clock import EpisodeClock
 from git_env.server.gitea import GitHostError
 from git_env.server.policy.refusal import Refusal
 from git_env.server.policy.workspace_paths import WORKSPACE
-from git_env.server.saved_workspace import SavedWorkspace
 from git_env.server.session_workspace import SessionWorkspace
 from git_env.server.settings import Task
 from git_env.server.shared_state import SharedState
 from git_env.server.task_catalog import TaskCatalog
 from git_env.server.trusted_git import TrustedGitError
+from git_env.server.workspace_environment import WorkspaceEnvironment
 from openenv_gym.errors import EnvironmentFailedError, NotResetError
 from openenv_gym.models import EnvironmentMetadata
-from openenv_gym.server.environment import Environment
 
 VERSION = "0.1.0"
 
 
-@dataclass(frozen=True, eq=False)
-class GitSnapshot:
-    """An episode as it was; made by `GitEnvironment.snapshot`, for environments that share its server.
+@dataclass(frozen=True)
+class _Episode:
+    """What does not change in an episode.
 
     Attributes:
-        shared: What they share.
-        workspace: The files.
-        state: The bookkeeping.
-        task_directory: The task's repository.
-        clock: Tells the episode's time.
-        rng: The state of the generator behind later resets.
+        clock: Tells its time.
+        home: The task's repository, "" without a task.
     """
 
-    shared: SharedState
-    workspace: SavedWorkspace
-    state: GitState
-    task_directory: str
     clock: EpisodeClock
-    rng: tuple[Any, ...]
+    home: str = ""
 
 
-class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
+class GitEnvironment(WorkspaceEnvironment[GitAction, GitObservation, GitState, _Episode]):
     """Isolated Git workspaces over a Gitea host, with task-based resets.
 
     Args:
@@ -58,22 +47,11 @@ class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
             it with itself.
     """
 
-    SUPPORTS_CONCURRENT_SESSIONS: ClassVar[bool] = True
-    EXECUTION: ClassVar[Any] = "thread"
-    MAX_SESSIONS: ClassVar[int | None] = 256
-
     def __init__(self, shared: SharedState | None = None) -> None:
-        super().__init__()
-        self._owns_shared = shared is None
-        self._shared = shared or SharedState()
+        super().__init__(shared or SharedState(), GitState(workspace_path=WORKSPACE))
+        if shared is None:
+            self._owned.callback(self._shared.close)
         self._tasks = TaskCatalog(self._shared.settings.tasks)
-        self._workspace: SessionWorkspace | None = None
-        self._task_directory = ""
-        # Goes on where a reset brings no seed, so that a seeded run is reproducible as a whole.
-        self._rng = random.Random()
-        self._clock = EpisodeClock(0)
-        self._state = GitState(workspace_path=WORKSPACE)
-        self._saved: weakref.WeakSet[SavedWorkspace] = weakref.WeakSet()
 
     # --- episodes
 
@@ -102,26 +80,17 @@ class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
         if seed is not None:
             self._rng.seed(seed)
         task = self._tasks.choose(task_id, split, index, self._rng)
-        self._clock = EpisodeClock(self._rng.getrandbits(32))
+        clock = EpisodeClock(self._rng.getrandbits(32))
         self._reset_rubric()
         workspace = self._usable_workspace()
         workspace.clear()
         self._state = GitState(
             episode_id=episode_id or str(uuid.uuid4()), gitea_ready=True, workspace_path=WORKSPACE
         )
-        return self._apply_transform(self._begin(workspace, task))
+        return self._apply_transform(self._begin(workspace, task, clock))
 
-    def _usable_workspace(self) -> SessionWorkspace:
-        self._shared.start()
-        if self._workspace is not None and not self._workspace.usable:
-            self._workspace.close()
-            self._workspace = None
-        if self._workspace is None:
-            self._workspace = SessionWorkspace(self._shared)
-        return self._workspace
-
-    def _begin(self, workspace: SessionWorkspace, task: Task | None) -> GitObservation:
-        self._task_directory = ""
+    def _begin(self, workspace: SessionWorkspace, task: Task | None, clock: EpisodeClock) -> GitObservation:
+        self._episode = _Episode(clock)
         if task is None:
             self._state.gitea_ready = self._host_answers()
             message = "Ready: the workspace is empty. Use list_repos and clone_repo."
@@ -131,7 +100,7 @@ class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
             checkout = workspace.add(start, start.mirror.repository.name)
         except (Refusal, GitHostError, TrustedGitError) as error:
             raise EnvironmentFailedError(f"task {task.name!r} cannot be set up: {error}") from None
-        self._task_directory = checkout.name
+        self._episode = _Episode(clock, checkout.name)
         place = checkout.path
         return GitObservation(
             success=True,
@@ -156,7 +125,7 @@ class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
         Raises:
             NotResetError: ``reset`` has not been called.
         """
-        if self._workspace is None:
+        if self._workspace is None or self._episode is None:
             raise NotResetError("call reset() before step()")
         self._state.step_count += 1
         # What is left of the deadline is for the reply.
@@ -178,60 +147,6 @@ class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
         if self.rubric is not None:
             observation.reward = self._apply_rubric(action, observation)
         return self._apply_transform(observation)
-
-    # --- snapshots
-
-    def snapshot(self) -> GitSnapshot:
-        """Copy the episode, git's objects shared; see `openenv_gym.server.Restorable`.
-
-        Raises:
-            NotResetError: ``reset`` has not been called.
-            EnvironmentFailedError: This session's snapshots would take more than a workspace may.
-        """
-        if self._workspace is None:
-            raise NotResetError("call reset() before snapshot()")
-        left = self._shared.settings.limits.workspace_bytes - sum(saved.files.bytes for saved in self._saved)
-        try:
-            saved = self._workspace.save(left)
-        except Refusal as error:
-            raise EnvironmentFailedError(f"no snapshot can be taken: {error}") from None
-        self._saved.add(saved)
-        state, rng = self._state.model_copy(), self._rng.getstate()
-        return GitSnapshot(self._shared, saved, state, self._task_directory, self._clock, rng)
-
-    def restore(self, state: GitSnapshot) -> None:
-        """Take on an episode that `snapshot` copied.
-
-        Raises:
-            EnvironmentFailedError: It is from an environment that shares no mirrors with this one.
-            SandboxError: Nothing can confine commands on this machine.
-        """
-        if state.shared is not self._shared:
-            raise EnvironmentFailedError(
-                "the snapshot needs the mirrors of its own server: serve git_env.server.app, whose sessions "
-                "share them"
-            )
-        self._usable_workspace().load(state.workspace)
-        self._state, self._task_directory = state.state.model_copy(), state.task_directory
-        self._clock = state.clock
-        self._rng.setstate(state.rng)
-
-    # --- bookkeeping
-
-    @property
-    def state(self) -> GitState:
-        """The episode's bookkeeping."""
-        return self._state
-
-    def close(self) -> None:
-        """End the sandbox, remove the workspace."""
-        workspace, self._workspace = self._workspace, None
-        try:
-            if workspace is not None:
-                workspace.close()
-        finally:
-            if self._owns_shared:
-                self._shared.close()
 
     def get_metadata(self) -> EnvironmentMetadata:
         """Describe the environment."""
@@ -300,11 +215,12 @@ class GitEnvironment(Environment[GitAction, GitObservation, GitState]):
         )
 
     def _execute(self, workspace: SessionWorkspace, action: GitAction) -> GitObservation:
-        step = self._state.step_count
+        assert self._episode is not None
+        clock, step = self._episode.clock, self._state.step_count
         return workspace_operations.execute(
             self._shared,
             workspace,
             action,
-            home=self._task_directory,
-            clock=lambda mirror: self._clock.at(step, mirror.newest),
+            home=self._episode.home,
+            clock=lambda mirror: clock.at(step, mirror.newest),
         )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import random
 import uuid
-import weakref
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from git_env.models import GitObservation
 from git_env.server import workspace_operations
@@ -15,9 +13,9 @@ from git_env.server.episode_clock import EpisodeClock
 from git_env.server.gitea import GitHostError
 from git_env.server.policy.refusal import Refusal
 from git_env.server.policy.workspace_paths import WORKSPACE
-from git_env.server.saved_workspace import SavedWorkspace
 from git_env.server.session_workspace import SessionWorkspace
 from git_env.server.trusted_git import TrustedGitError
+from git_env.server.workspace_environment import WorkspaceEnvironment
 from git_tasks_env.models import Difficulty, GitTaskAction, GitTaskObservation, GitTaskState, Kind
 from git_tasks_env.server import task_catalog
 from git_tasks_env.server.grading.grade import Grade, grade
@@ -27,7 +25,6 @@ from git_tasks_env.server.task import Task, TaskSpec
 from git_tasks_env.server.task_source import TaskSource
 from openenv_gym.errors import EnvironmentFailedError, InvalidActionError, NotResetError
 from openenv_gym.models import EnvironmentMetadata
-from openenv_gym.server.environment import Environment
 
 VERSION = "0.1.0"
 DEFAULT_MAX_STEPS = 50
@@ -44,26 +41,7 @@ class _Episode:
     max_steps: int
 
 
-@dataclass(frozen=True, eq=False)
-class GitTaskSnapshot:
-    """An episode as it was; made by `GitTasksEnvironment.snapshot`, for environments that share its server.
-
-    Attributes:
-        source: What they share.
-        workspace: The files.
-        episode: The task.
-        state: The bookkeeping.
-        rng: The state of the generator behind later resets.
-    """
-
-    source: TaskSource
-    workspace: SavedWorkspace
-    episode: _Episode
-    state: GitTaskState
-    rng: tuple[Any, ...]
-
-
-class GitTasksEnvironment(Environment[GitTaskAction, GitTaskObservation, GitTaskState]):
+class GitTasksEnvironment(WorkspaceEnvironment[GitTaskAction, GitTaskObservation, GitTaskState, _Episode]):
     """Verifiable git tasks, made from any repository.
 
     Args:
@@ -71,21 +49,11 @@ class GitTasksEnvironment(Environment[GitTaskAction, GitTaskObservation, GitTask
             it with itself.
     """
 
-    SUPPORTS_CONCURRENT_SESSIONS: ClassVar[bool] = True
-    EXECUTION: ClassVar[Any] = "thread"
-    MAX_SESSIONS: ClassVar[int | None] = 256
-
     def __init__(self, source: TaskSource | None = None) -> None:
-        super().__init__()
-        self._owns_source = source is None
         self._source = source or TaskSource()
-        self._shared = self._source.shared
-        self._workspace: SessionWorkspace | None = None
-        self._episode: _Episode | None = None
-        # Goes on where a reset brings no seed, so that a seeded run is reproducible as a whole.
-        self._rng = random.Random()
-        self._state = GitTaskState(workspace_path=WORKSPACE)
-        self._saved: weakref.WeakSet[SavedWorkspace] = weakref.WeakSet()
+        super().__init__(self._source.shared, GitTaskState(workspace_path=WORKSPACE))
+        if source is None:
+            self._owned.callback(self._source.close)
 
     # --- episodes
 
@@ -239,65 +207,6 @@ class GitTasksEnvironment(Environment[GitTaskAction, GitTaskObservation, GitTask
             "score": result.score,
             "components": result.components,
         }
-
-    # --- snapshots
-
-    def snapshot(self) -> GitTaskSnapshot:
-        """Copy the episode, git's objects shared; see `openenv_gym.server.Restorable`.
-
-        Raises:
-            NotResetError: ``reset`` has not been called.
-            EnvironmentFailedError: This session's snapshots would take more than a workspace may.
-        """
-        if self._workspace is None or self._episode is None:
-            raise NotResetError("call reset() before snapshot()")
-        left = self._shared.settings.limits.workspace_bytes - sum(saved.files.bytes for saved in self._saved)
-        try:
-            saved = self._workspace.save(left)
-        except Refusal as error:
-            raise EnvironmentFailedError(f"no snapshot can be taken: {error}") from None
-        self._saved.add(saved)
-        state = self._state.model_copy()
-        return GitTaskSnapshot(self._source, saved, self._episode, state, self._rng.getstate())
-
-    def restore(self, state: GitTaskSnapshot) -> None:
-        """Take on an episode that `snapshot` copied.
-
-        Raises:
-            EnvironmentFailedError: It is from an environment that shares no mirrors with this one.
-            SandboxError: Nothing can confine commands on this machine.
-        """
-        if state.source is not self._source:
-            raise EnvironmentFailedError("the snapshot needs the mirrors of its own server")
-        self._usable_workspace().load(state.workspace)
-        self._episode, self._state = state.episode, state.state.model_copy()
-        self._rng.setstate(state.rng)
-
-    # --- bookkeeping
-
-    def _usable_workspace(self) -> SessionWorkspace:
-        self._source.start()
-        if self._workspace is not None and not self._workspace.usable:
-            self._workspace.close()
-            self._workspace = None
-        if self._workspace is None:
-            self._workspace = SessionWorkspace(self._shared)
-        return self._workspace
-
-    @property
-    def state(self) -> GitTaskState:
-        """The episode's bookkeeping."""
-        return self._state
-
-    def close(self) -> None:
-        """End the sandbox, remove the workspace."""
-        workspace, self._workspace = self._workspace, None
-        try:
-            if workspace is not None:
-                workspace.close()
-        finally:
-            if self._owns_source:
-                self._source.close()
 
     def get_metadata(self) -> EnvironmentMetadata:
         """Describe the environment."""

@@ -152,7 +152,7 @@ def test_sessions_never_see_each_other(shared: SharedState) -> None:
 def alone(settings: GitSettings) -> Iterator[GitEnvironment]:
     """An environment that owns all it uses."""
     env = GitEnvironment(SharedState(settings))
-    env._owns_shared = True
+    env._owned.callback(env._shared.close)
     yield env
     env.close()
 
