@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import gymnasium
@@ -47,6 +48,16 @@ class Agents:
             {name: env.observation_space(name) for name in names},
             {name: env.action_space(name) for name in names},
         )
+
+    @cached_property
+    def one_observation(self) -> EachSpace:
+        """What is seen where only one of them looks."""
+        return EachSpace(self.observation_spaces)
+
+    @cached_property
+    def one_action(self) -> EachSpace:
+        """What is done where only one of them acts."""
+        return EachSpace(self.action_spaces)
 
     def observed(self, name: str, element: Any) -> Any:
         """Bring what an agent sees into the form that travels.
@@ -145,7 +156,7 @@ def turn_observation(agents: Agents) -> type[TurnObservation]:
     Raises:
         SchemaError: An observation cannot travel.
     """
-    seen = EachSpace(agents.observation_spaces).space
+    seen = agents.one_observation.space
     if len(agents.names) == 1:
         shown: dict[str, Any] = {"gymnasium_field": "observation"}
     else:

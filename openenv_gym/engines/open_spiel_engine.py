@@ -12,10 +12,10 @@ from typing import Any
 import pyspiel
 
 from openenv_gym.engines.blueprint import Blueprint
-from openenv_gym.engines.joint_moves import joint_blueprint
+from openenv_gym.engines.joint_moves import JointEnvironment
 from openenv_gym.engines.open_spiel_games import JointGame, TurnGame
 from openenv_gym.engines.open_spiel_states import is_mean_field, tensor_size
-from openenv_gym.engines.turns import turn_blueprint
+from openenv_gym.engines.turns import TurnEnvironment
 from openenv_gym.errors import UsageError
 
 
@@ -35,8 +35,8 @@ def blueprint(environment_id: str, options: dict[str, Any]) -> Blueprint:
         raise UsageError(f"{name} is a mean field game, which has no moves of single agents")
     execution = "inline" if _is_quick(game) else None
     if game.get_type().dynamics == pyspiel.GameType.Dynamics.SIMULTANEOUS:
-        return joint_blueprint(name, partial(JointGame, game), execution)
-    return turn_blueprint(name, partial(TurnGame, game), execution)
+        return JointEnvironment.blueprint(name, partial(JointGame, game), execution)
+    return TurnEnvironment.blueprint(name, partial(TurnGame, game), execution)
 
 
 def _load(name: str, description: str, parameters: dict[str, Any]) -> Any:

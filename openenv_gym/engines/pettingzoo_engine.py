@@ -16,13 +16,14 @@ import pettingzoo
 from pettingzoo.env_registry.exceptions import PettingZooRegistryError
 
 from openenv_gym.engines.blueprint import Blueprint
-from openenv_gym.engines.joint_moves import joint_blueprint
-from openenv_gym.engines.turns import turn_blueprint
+from openenv_gym.engines.game_environment import GameEnvironment
+from openenv_gym.engines.joint_moves import JointEnvironment
+from openenv_gym.engines.turns import TurnEnvironment
 from openenv_gym.errors import UsageError
 
 _REGISTRIES = {"parallel": pettingzoo.parallel_registry, "aec": pettingzoo.aec_registry}
 _ATTRIBUTES = {"parallel": "parallel_env", "aec": "env"}
-_BLUEPRINTS = {"parallel": joint_blueprint, "aec": turn_blueprint}
+_ENVIRONMENTS: dict[str, type[GameEnvironment[Any]]] = {"parallel": JointEnvironment, "aec": TurnEnvironment}
 _RENDER_MODE = "rgb_array"
 # What draws with pygame, or simulates with a library that bears one thread, gets a process a session.
 _IN_THREADS = "classic/"
@@ -49,7 +50,7 @@ def blueprint(environment_id: str, options: dict[str, Any]) -> Blueprint:
         raise UsageError(f"{name} has no api {api!r}; it has: {', '.join(makers)}")
     execution = None if found and found.startswith(_IN_THREADS) else "process"
     try:
-        return _BLUEPRINTS[api](name, partial(makers[api], **options), execution)
+        return _ENVIRONMENTS[api].blueprint(name, partial(makers[api], **options), execution)
     except (ImportError, PettingZooRegistryError) as error:
         raise UsageError(f"{name} needs what is not installed: {error}") from error
     except TypeError as error:
