@@ -122,7 +122,10 @@ class WorkerProcess:
             await self.kill()
 
     async def kill(self) -> None:
-        """Kill the worker's process group, reap the worker, and free its descriptors. Idempotent."""
+        """Kill the worker's process group, reap the worker, and free its descriptors. Idempotent.
+
+        Who is cancelled meanwhile is told so afterwards: nobody else would reap it.
+        """
         if self._process.returncode is not None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -132,6 +135,18 @@ class WorkerProcess:
             os.close(self._alive_fd)
             self._alive_fd = None
         self._writer.transport.abort()
+        cancelled: asyncio.CancelledError | None = None
+        reaping = asyncio.create_task(self._reap())
+        while not reaping.done():
+            try:
+                await asyncio.shield(reaping)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+        reaping.result()
+
+    async def _reap(self) -> None:
         if await self._wait_exited(5.0):
             self._process.wait()
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from openenv_gym.server.executors.worker_process import WorkerProcess
 from openenv_gym.wire.messages import ErrorCode, ErrorReply, Reason
 from tests.server import battery
 from tests.server.executors.conftest import Make, until
@@ -50,6 +52,16 @@ async def test_a_worker_needs_no_server_extra(make: Make) -> None:
     loaded = set((await step(executor, "modules")).observation["value"])
     assert "openenv_gym.server.environment" in loaded
     assert not loaded & {"fastapi", "starlette", "uvicorn", "httpx", "websockets"}
+
+
+async def test_a_worker_is_reaped_though_who_kills_it_is_cancelled() -> None:
+    worker = await WorkerProcess.spawn()
+    killing = asyncio.create_task(worker.kill())
+    await asyncio.sleep(0)
+    killing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await killing
+    assert _state(worker.pid) == "gone", "not even a zombie is left"
 
 
 async def test_what_the_environment_started_goes_with_it(make: Make) -> None:
