@@ -1,15 +1,16 @@
 """Any OpenEnv server as a `gymnasium.Env`, a fault-tolerant `VectorEnv`, or a typed client.
 
-Importing this package registers the ``openenv/...`` ids with gymnasium and little else: every other public
-name loads its module on first use.
+Importing this package registers the ``openenv/...`` ids with gymnasium, once gymnasium itself is imported,
+and little else: every public name loads its module on first use.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from openenv_gym.lazy_names import lazy_names
 from openenv_gym.registry.gymnasium_ids import register_all
+from openenv_gym.registry.on_import import when_imported
 
 if TYPE_CHECKING:
     from openenv_gym.adapters.branching import fork, restore, snapshot
@@ -65,17 +66,7 @@ __all__ = [
     "snapshot",
 ]
 
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
-
-register_all()
+# A server imports this package too, and most of them have no use for gymnasium, which loads numpy.
+when_imported("gymnasium", register_all)

@@ -16,7 +16,7 @@ ROWS = [
     {"adapters", "engines"},
     {"client", "server"},
     {"wire", "transport", "providers", "images", "spaces", "sandbox", "tools"},
-    {"errors", "models"},
+    {"errors", "models", "lazy_names", "lazy_numpy"},
 ]
 # The package's own __init__ is the public surface: it stands above all rows.
 ROOT = Path(openenv_gym.__file__).parent

@@ -15,9 +15,11 @@ HEAVY = {
     "docker",
     "fastmcp",
     "fastapi",
+    "gymnasium",
     "httpx",
     "kubernetes",
     "nicegui",
+    "numpy",
     "pettingzoo",
     "ray",
     "starlette",
@@ -57,10 +59,19 @@ def test_import_loads_nothing_heavy() -> None:
     assert HEAVY.isdisjoint(out.split())
 
 
-def test_import_registers_the_ids() -> None:
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import gymnasium, openenv_gym",
+        "import openenv_gym, gymnasium",
+        "import openenv_gym.errors; import gymnasium.spaces",
+        "import openenv_gym.registry.gymnasium_ids, gymnasium",
+        "from openenv_gym import RemoteEnv; import gymnasium",
+    ],
+)
+def test_import_registers_the_ids(statement: str) -> None:
     out = run_python(
-        "import gymnasium, openenv_gym; "
-        "print(*sorted(name for name in gymnasium.registry if name.startswith('openenv/')))"
+        f"{statement}; print(*sorted(name for name in gymnasium.registry if name.startswith('openenv/')))"
     )
     assert out.split() == sorted(gymnasium_id(entry) for entry in BUILT_IN)
     assert "openenv/Remote-v0" in out.split()

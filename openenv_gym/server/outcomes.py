@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 from typing import Any, NamedTuple
 
-import numpy as np
 from pydantic import BaseModel
 
 from openenv_gym.models import Observation
@@ -104,7 +103,7 @@ def refuse_awaitable(method: str, result: Any) -> None:
 
 def _number(reward: Any, method: str) -> float:
     """Accept any plain number, or an array of one, as a reward; booleans count 0 and 1."""
-    if isinstance(reward, np.ndarray):
+    if hasattr(reward, "__array__"):
         reward = reward.item()
     if type(reward) is int:
         return reward  # a float would not hold it beyond 2**53

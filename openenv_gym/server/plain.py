@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import sys
 import types
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from enum import Enum
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
-import numpy as np
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from openenv_gym.spaces.array_field import ArrayOf
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from openenv_gym import lazy_numpy as np
 
 ATOMS = frozenset({str, int, float, bool, type(None)})
-_PLAIN_ANNOTATIONS = frozenset({*ATOMS, None, Any, bytes, list, tuple, dict, np.ndarray})
+_PLAIN_ANNOTATIONS = frozenset({*ATOMS, None, Any, bytes, list, tuple, dict})
 _CONTAINERS = frozenset({list, tuple, dict, Union, types.UnionType})
 
 
@@ -117,8 +120,8 @@ def _own_attributes(cls: type) -> set[str]:
 def _is_plain_annotation(annotation: Any) -> bool:
     origin = get_origin(annotation)
     if origin is None:
-        return annotation is Ellipsis or annotation in _PLAIN_ANNOTATIONS
-    if origin is np.ndarray:
+        return annotation is Ellipsis or annotation in _PLAIN_ANNOTATIONS or _is_ndarray(annotation)
+    if _is_ndarray(origin):
         return True
     if origin is Literal:
         return all(type(value) in ATOMS for value in get_args(annotation))
@@ -130,7 +133,11 @@ def _is_plain_annotation(annotation: Any) -> bool:
 
 def _has_schema_hook(metadata: Any) -> bool:
     """Whether an annotation's metadata may change how the value is serialized; that of arrays does not."""
-    return hasattr(metadata, "__get_pydantic_core_schema__") and not isinstance(metadata, ArrayOf)
+    return hasattr(metadata, "__get_pydantic_core_schema__") and not getattr(metadata, "DUMPS_AS_IS", False)
+
+
+def _is_ndarray(annotation: Any) -> bool:
+    return "numpy" in sys.modules and annotation is np.ndarray  # who names the class has loaded it
 
 
 def _plain_other(value: Any) -> Any:
@@ -141,22 +148,18 @@ def _plain_other(value: Any) -> Any:
             return dump_model(value)
         case str():
             return str.__str__(value)
-        case np.generic():
-            return plain(value.item())
         case int():
             return int(value)
         case float():
             return float(value)
         case bytes() | bytearray() | memoryview():
             return bytes(value)
-        case np.ndarray():
-            return plain(value.tolist()) if value.dtype.hasobject else value.copy()
         case Mapping():
             return plain(dict(value))
         case list() | tuple() | AbstractSet():
             return [plain(item) for item in value]
     if hasattr(value, "__array__"):
-        return plain(np.asarray(value))
+        return _plain_array(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     try:
@@ -166,6 +169,13 @@ def _plain_other(value: Any) -> Any:
             f"{type(value).__module__}.{type(value).__qualname__} has no JSON form: use text, numbers, "
             "lists, dicts, models or arrays"
         ) from None
+
+
+def _plain_array(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    array = value if isinstance(value, np.ndarray) else np.asarray(value)
+    return plain(array.tolist()) if array.dtype.hasobject else array.copy()
 
 
 def _key(key: Any) -> str:

@@ -38,6 +38,8 @@ class ArrayOf:
         ``board: Annotated[np.ndarray, ArrayOf(Box(-1, 1, (6, 7), np.int8))]``
     """
 
+    DUMPS_AS_IS = True  # what pydantic's serializer makes of the field is what it holds
+
     def __init__(self, content: ArraySpace | DTypeLike, *, flat: bool = False) -> None:
         self.space = content if isinstance(content, ArraySpace) else None
         self.dtype = np.dtype(content if self.space is None else self.space.dtype)

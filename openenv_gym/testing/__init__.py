@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from openenv_gym.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from openenv_gym.testing.environment_contract import EnvironmentContract
@@ -17,16 +18,10 @@ __all__ = ["Attempt", "EnvironmentContract", "ProviderContract", "check_provider
 
 # Where each name lives, so that pytest is loaded only by what is built on it.
 _HOMES = {
-    "Attempt": "provider_contract",
-    "EnvironmentContract": "environment_contract",
-    "ProviderContract": "provider_contract",
-    "check_provider": "provider_check",
+    "Attempt": "openenv_gym.testing.provider_contract",
+    "EnvironmentContract": "openenv_gym.testing.environment_contract",
+    "ProviderContract": "openenv_gym.testing.provider_contract",
+    "check_provider": "openenv_gym.testing.provider_check",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -14,10 +14,14 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from openenv_gym import lazy_numpy as np
 
 HEADER_SIZE = 4
 MAX_BODY = 256 * 1024 * 1024  # bytes

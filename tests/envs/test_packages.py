@@ -60,6 +60,29 @@ def test_the_manifest_names_what_exists(package: Path) -> None:
 
 
 @each_package
+def test_the_package_loads_its_client_only_when_it_is_asked_for(package: Path) -> None:
+    """A server imports the package too, for the models."""
+    tree = ast.parse((package / "__init__.py").read_text())
+    loaded = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+    assert loaded <= {"__future__", "typing", "openenv_gym.lazy_names", f"{package.name}.models"}
+    (lazy,) = (
+        ast.literal_eval(node.args[1])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "lazy_names"
+    )
+    described = manifest(package)["client"]
+    assert lazy == {described["class_name"]: f"{package.name}.client"}
+    names = defined_names(package / "__init__.py")
+    (offered,) = (ast.literal_eval(node.value) for node in tree.body if is_assignment_to(node, "__all__"))
+    assert {*lazy, *offered} <= names
+    assert lazy.keys() < set(offered)
+
+
+def is_assignment_to(node: ast.stmt, name: str) -> bool:
+    return isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
+
+
+@each_package
 def test_the_project_holds_every_part(package: Path) -> None:
     built = project(package)
     assert built["project"]["version"] == manifest(package)["version"]

@@ -11,12 +11,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
 from openenv_gym.wire.v1.entries import FrameError
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from openenv_gym import lazy_numpy as np
 
 ARRAY = 1
 INTEGER = 2
@@ -36,12 +40,12 @@ def encode_other(value: Any) -> Any:
     Raises:
         TypeError: It has none.
     """
+    if not hasattr(value, "__array__"):  # torch's and jax's tensors have it too
+        raise TypeError(f"{type(value).__name__} cannot be sent; send text, numbers, lists, dicts or arrays")
     if isinstance(value, np.generic) and value.dtype.kind in "biufcSU":
         plain = value.item()
         if type(plain) in (bool, int, float, str, bytes):
             return plain
-    if not hasattr(value, "__array__"):  # torch's and jax's tensors have it too
-        raise TypeError(f"{type(value).__name__} cannot be sent; send text, numbers, lists, dicts or arrays")
     return _encode_array(np.asarray(value))
 
 
