@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -11,6 +15,8 @@ import pytest
 from openenv_gym.client.dialects import Dialect
 from openenv_gym.wire.v1.codecs import JsonCodec
 from tests.servers import LiveServer
+
+_REPOSITORY = Path(__file__).parents[1]
 
 
 def pytest_configure() -> None:
@@ -35,6 +41,34 @@ def live_server() -> Iterator[Callable[..., LiveServer]]:
     yield start
     for server in started:
         server.stop()
+
+
+@pytest.fixture
+def own() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Run Python programs that own servers, each in a session of its own as a terminal would.
+
+    ``owner = own("-m", "tests.docker.owner", ...)``: what follows ``python``; killed when the test ends.
+    Keyword arguments go to ``subprocess.Popen``.
+    """
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-W", "error", *arguments],
+            env={**os.environ, "PYTHONPATH": str(_REPOSITORY)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            **options,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture(params=["openenv", "v1"])

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import docker
@@ -26,26 +26,13 @@ Own = Callable[[str], subprocess.Popen[str]]
 
 
 @pytest.fixture
-def own(base_image: str) -> Iterator[Own]:
-    """Run an owner, in a session of its own as a terminal would."""
-    started: list[subprocess.Popen[str]] = []
+def own(own: Callable[..., subprocess.Popen[str]], base_image: str) -> Own:
+    """Run an owner of a container: ``own("waits")``."""
 
     def run(what: str, image: str = base_image) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "tests.docker.owner", image, what],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        started.append(process)
-        return process
+        return own("-m", "tests.docker.owner", image, what, stderr=subprocess.PIPE)
 
-    yield run
-    for process in started:
-        process.kill()
-        process.communicate()
+    return run
 
 
 def told(owner: subprocess.Popen[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -18,7 +17,6 @@ from openenv_gym.providers import Endpoint
 from openenv_gym.providers.process import ProcessProvider
 
 HERE = Path(__file__).parent
-REPOSITORY = HERE.parents[1]
 
 
 def is_alive(pid: int) -> bool:
@@ -75,23 +73,6 @@ def provide() -> Iterator[Callable[..., ProcessProvider]]:
 
 
 @pytest.fixture
-def own() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Runs a Python script that owns servers, in a session of its own as a terminal would."""
-    started: list[subprocess.Popen[str]] = []
-
-    def run(script: str, *arguments: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-W", "error", str(HERE / script), *arguments],
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        process.kill()
-        process.communicate()
+def own(own: Callable[..., subprocess.Popen[str]]) -> Callable[..., subprocess.Popen[str]]:
+    """Runs one of the scripts here that own servers: ``own("owner.py", "killed")``."""
+    return lambda script, *arguments: own(str(HERE / script), *arguments)
