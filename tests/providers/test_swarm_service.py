@@ -79,7 +79,8 @@ def test_volumes(volumes: Any, mount: dict[str, Any]) -> None:
     [
         ({"replicas": 0}, "replicas="),
         ({"publish": "mesh"}, "neither 'host' nor 'ingress'"),
-        ({"command": "serve"}, "lists of words"),
+        ({"command": "serve"}, "command= is a list of words"),
+        ({"networks": "mesh"}, "networks= is a list of words"),
         ({"memory": "much"}, "memory="),
         ({"volumes": ["/a"]}, "SOURCE:TARGET"),
         ({"volumes": ["/a:/b:rx"]}, "SOURCE:TARGET"),

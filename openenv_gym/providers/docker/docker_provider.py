@@ -10,11 +10,12 @@ from typing import Any
 
 from openenv_gym.errors import ProviderError, UsageError
 from openenv_gym.providers.container import ContainerProvider
+from openenv_gym.providers.docker.container import ContainerOptions
 from openenv_gym.providers.docker.engine import Engine, NotOnEngineError, connect
 from openenv_gym.providers.docker.engine_address import EngineAddress, find_engine
 from openenv_gym.providers.docker.image import ImageFacts
 from openenv_gym.providers.docker.labels import labels
-from openenv_gym.providers.docker.options import ContainerOptions
+from openenv_gym.providers.docker.options import TMPFS, ULIMITS
 from openenv_gym.providers.docker.pulling import PullPolicy, ensure_image
 from openenv_gym.providers.docker.reaper_process import reaper_of
 from openenv_gym.providers.docker.report import access_advice, refusal_advice, state_of
@@ -25,8 +26,6 @@ _logger = logging.getLogger(__name__)
 _LOG_LINES = 10_000
 _NO_PORT = 1  # nobody listens there
 _EVERYWHERE = ("0.0.0.0", "::", "")
-_TMPFS: Mapping[str, int | str] = {"/tmp": "512m"}
-_ULIMITS: Mapping[str, int] = {"core": 0}
 
 
 class DockerProvider(ContainerProvider):
@@ -92,7 +91,7 @@ class DockerProvider(ContainerProvider):
         cpus: float | None = 2.0,
         pids: int | None = 512,
         read_only: bool = True,
-        tmpfs: Mapping[str, int | str] = _TMPFS,
+        tmpfs: Mapping[str, int | str] = TMPFS,
         writable: Sequence[str] = (),
         user: str | None = None,
         cap_drop: Sequence[str] = ("ALL",),
@@ -103,7 +102,7 @@ class DockerProvider(ContainerProvider):
         ipc: str = "private",
         shm_size: int | str = "256m",
         log_size: int | str | None = "1m",
-        ulimits: Mapping[str, int] = _ULIMITS,
+        ulimits: Mapping[str, int] = ULIMITS,
         healthcheck: bool = True,
         port: int | None = None,
         bind: str = "127.0.0.1",
@@ -227,7 +226,7 @@ class DockerProvider(ContainerProvider):
         """See `ContainerProvider`."""
         assert self._image is not None
         if state.status in ("running", "paused"):
-            port = self._options.port or self._image.port
+            port = self._options.port_of(self._image)
             source = "port=" if self._options.port else self._image.port_source
             return (
                 f"nothing answers GET /health on port {port}, named by {source}; a server that listens "

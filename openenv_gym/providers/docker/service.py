@@ -8,53 +8,28 @@ from typing import Any, Literal
 
 from openenv_gym.errors import UsageError
 from openenv_gym.providers.docker.image import ImageFacts
-from openenv_gym.providers.docker.options import identity, in_bytes
+from openenv_gym.providers.docker.options import EngineOptions, check_words, in_bytes
 
 PublishMode = Literal["host", "ingress"]
 
 _NANO = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceOptions:
+@dataclass(frozen=True, kw_only=True)
+class ServiceOptions(EngineOptions):
     """The options of `SwarmProvider` that describe its services; it documents them and their defaults."""
 
     publish: PublishMode
     constraints: Sequence[str]
     restart_delay: float
-    memory: int | str | None
-    cpus: float | None
-    pids: int | None
-    read_only: bool
-    tmpfs: Mapping[str, int | str]
-    writable: Sequence[str]
-    user: str | None
-    cap_drop: Sequence[str]
-    cap_add: Sequence[str]
-    no_new_privileges: bool
-    init: bool
-    shm_size: int | str
-    log_size: int | str | None
-    ulimits: Mapping[str, int]
-    healthcheck: bool
-    port: int | None
     networks: Sequence[str]
-    extra_hosts: Mapping[str, str]
-    volumes: Sequence[str] | Mapping[str, str]
-    command: Sequence[str] | None
     stop_grace: float
 
     def __post_init__(self) -> None:
-        for name in ("memory", "shm_size", "log_size"):
-            value = getattr(self, name)
-            if value is not None:
-                in_bytes(value, name)
-        for path, size in self.tmpfs.items():
-            in_bytes(size, f"tmpfs[{path!r}]")
+        super().__post_init__()
         if self.publish not in ("host", "ingress"):
             raise UsageError(f"publish={self.publish!r} is neither 'host' nor 'ingress'")
-        if any(isinstance(words, str) for words in (self.command, self.constraints, self.networks)):
-            raise UsageError("command=, constraints= and networks= are lists of words")
+        check_words(constraints=self.constraints, networks=self.networks)
 
     def task(
         self, image: ImageFacts, reference: str, environ: Mapping[str, str], *, node: str, processors: int
@@ -85,17 +60,16 @@ class ServiceOptions:
             "Placement": {"Constraints": constraints},
             "Networks": [{"Target": network} for network in self.networks],
         }
-        if self.log_size is not None:
-            size = str(in_bytes(self.log_size, "log_size"))
-            task["LogDriver"] = {"Name": "json-file", "Options": {"max-size": size, "max-file": "2"}}
+        log_options = self.log_options()
+        if log_options is not None:
+            task["LogDriver"] = {"Name": "json-file", "Options": log_options}
         return task
 
     def endpoint(self, image: ImageFacts, published: int) -> dict[str, Any]:
         """The ``EndpointSpec``: the server's port, published as that one."""
-        target = self.port or image.port
         port = {
             "Protocol": "tcp",
-            "TargetPort": target,
+            "TargetPort": self.port_of(image),
             "PublishedPort": published,
             "PublishMode": self.publish,
         }
@@ -103,17 +77,17 @@ class ServiceOptions:
         return {"Mode": "dnsrr" if self.publish == "host" else "vip", "Ports": [port]}
 
     def _container(self, image: ImageFacts, reference: str, environ: Mapping[str, str]) -> dict[str, Any]:
-        user, more = identity(image, self.user, environ)
+        user, variables = self.user_and_environ(image, environ)
         container: dict[str, Any] = {
             "Image": reference,
-            "Env": [f"{name}={value}" for name, value in {**environ, **more}.items()],
+            "Env": variables,
             "Init": self.init,
             "ReadOnly": self.read_only,
             "CapabilityDrop": list(self.cap_drop),
             "CapabilityAdd": list(self.cap_add),
             # Engines before 25 pass over it.
             "Privileges": {"NoNewPrivileges": self.no_new_privileges},
-            "Ulimits": [{"Name": name, "Soft": limit, "Hard": limit} for name, limit in self.ulimits.items()],
+            "Ulimits": self.ulimit_list(),
             "Mounts": self._mounts(image),
             "Hosts": [f"{address} {host}" for host, address in self.extra_hosts.items()],
             "StopGracePeriod": int(self.stop_grace * _NANO),
@@ -138,14 +112,8 @@ class ServiceOptions:
                 for path, size in memory.items()
             ),
             *({"Type": "volume", "Target": path} for path in (*image.writable, *self.writable)),
-            *map(_mount, _volumes(self.volumes)),
+            *map(_mount, self.volume_list()),
         ]
-
-
-def _volumes(volumes: Sequence[str] | Mapping[str, str]) -> list[str]:
-    if isinstance(volumes, Mapping):
-        return [f"{source}:{target}" for source, target in volumes.items()]
-    return list(volumes)
 
 
 def _mount(volume: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from openenv_gym.providers.docker.engine import Engine, NotOnEngineError, connec
 from openenv_gym.providers.docker.engine_address import EngineAddress, find_engine
 from openenv_gym.providers.docker.image import ImageFacts
 from openenv_gym.providers.docker.labels import labels
+from openenv_gym.providers.docker.options import TMPFS, ULIMITS
 from openenv_gym.providers.docker.pulling import PullPolicy, ensure_image
 from openenv_gym.providers.docker.reaper_process import reaper_of
 from openenv_gym.providers.docker.report import access_advice, refusal_advice
@@ -31,8 +32,6 @@ _PORTS = range(20_000, 32_768)  # below those that the kernel gives to connectio
 _LOG_LINES = 10_000
 _PATIENCE = 60.0  # seconds for a swarm to clear what was taken away
 _PAUSE = 0.05
-_TMPFS: Mapping[str, int | str] = {"/tmp": "512m"}
-_ULIMITS: Mapping[str, int] = {"core": 0}
 
 _choosing = threading.Lock()
 _chosen: set[int] = set()  # by this process; a port is taken only when its container runs
@@ -108,7 +107,7 @@ class SwarmProvider(ContainerProvider):
         cpus: float | None = 2.0,
         pids: int | None = 512,
         read_only: bool = True,
-        tmpfs: Mapping[str, int | str] = _TMPFS,
+        tmpfs: Mapping[str, int | str] = TMPFS,
         writable: Sequence[str] = (),
         user: str | None = None,
         cap_drop: Sequence[str] = ("ALL",),
@@ -117,7 +116,7 @@ class SwarmProvider(ContainerProvider):
         init: bool = True,
         shm_size: int | str = "256m",
         log_size: int | str | None = "1m",
-        ulimits: Mapping[str, int] = _ULIMITS,
+        ulimits: Mapping[str, int] = ULIMITS,
         healthcheck: bool = True,
         port: int | None = None,
         networks: Sequence[str] = (),
@@ -288,7 +287,7 @@ class SwarmProvider(ContainerProvider):
         if state.status == "unknown":
             return f"it {state.detail}"
         if state.status in ("running", "paused"):
-            port = self._options.port or self._image.port
+            port = self._options.port_of(self._image)
             source = "port=" if self._options.port else self._image.port_source
             return f"nothing answers GET /health on port {port}, named by {source}"
         if "already in use" in state.detail or "already allocated" in state.detail:
