@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from openenv_gym.sandbox.process import SandboxProcess
 from openenv_gym.sandbox.sandbox import Sandbox
-from openenv_gym.sandbox.selection import available, open_sandbox, why_not
+from openenv_gym.sandbox.selection import MechanismChoice, available, open_sandbox, why_not
 from openenv_gym.sandbox.spec import Completed, Limits, Mount, SandboxSpec
 
 __all__ = [
     "Completed",
     "Limits",
+    "MechanismChoice",
     "Mount",
     "Sandbox",
     "SandboxProcess",

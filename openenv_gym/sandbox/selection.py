@@ -13,13 +13,15 @@ from openenv_gym.sandbox.launcher import Mechanism
 from openenv_gym.sandbox.sandbox import Sandbox
 from openenv_gym.sandbox.spec import SandboxSpec
 
+MechanismChoice = Literal["auto", Mechanism]
+
 _CONFINING: tuple[Mechanism, ...] = ("bubblewrap", "landlock")
 
 _probing = threading.Lock()
 _failures: dict[tuple[int, Mechanism], str | None] = {}
 
 
-def open_sandbox(spec: SandboxSpec, mechanism: Literal["auto"] | Mechanism = "auto") -> Sandbox:
+def open_sandbox(spec: SandboxSpec, mechanism: MechanismChoice = "auto") -> Sandbox:
     """Open a sandbox.
 
     Args:

@@ -5,19 +5,17 @@ The names are OpenEnv's. ``BROWSERGYM_CHROMIUM`` and ``BROWSERGYM_ALLOWED_SITES`
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from openenv_gym.errors import UsageError
-
-_TRUE = frozenset({"1", "true", "yes", "on"})
-_FALSE = frozenset({"0", "false", "no", "off"})
+from openenv_gym.server.variables import Variables
 
 # Sizes that the benchmarks' tasks ask for, in CSS pixels, and how much larger their screenshots are.
 _VIEWPORTS = {"miniwob": (332, 214)}
 _USUAL_VIEWPORT = (1280, 720)
 _SCREENSHOT_SCALES = {"miniwob": 1.5}
+_MOST = 1_000_000  # milliseconds, pixels
 
 
 @dataclass(frozen=True)
@@ -55,17 +53,17 @@ class BrowserGymSettings:
         Raises:
             UsageError: A variable holds something else than it should; the message names it.
         """
-        source = os.environ if environ is None else environ
+        variables = Variables(environ)
         return cls(
-            benchmark=source.get("BROWSERGYM_BENCHMARK", "").strip() or "miniwob",
-            task_name=source.get("BROWSERGYM_TASK_NAME", "").strip(),
-            headless=_truth(source, "BROWSERGYM_HEADLESS", default=True),
-            viewport=_viewport(source),
-            timeout=_number(source, "BROWSERGYM_TIMEOUT") or 10_000.0,
-            include_screenshot=_truth(source, "BROWSERGYM_INCLUDE_SCREENSHOT", default=False),
-            miniwob_url=source.get("MINIWOB_URL", "").strip(),
-            chromium=source.get("BROWSERGYM_CHROMIUM", "").strip(),
-            allowed_sites=tuple(source.get("BROWSERGYM_ALLOWED_SITES", "").replace(",", " ").split()),
+            benchmark=variables.word("BROWSERGYM_BENCHMARK", cls.benchmark),
+            task_name=variables.word("BROWSERGYM_TASK_NAME"),
+            headless=variables.flag("BROWSERGYM_HEADLESS", cls.headless),
+            viewport=_viewport(variables),
+            timeout=variables.number("BROWSERGYM_TIMEOUT", cls.timeout, least=1, most=_MOST),
+            include_screenshot=variables.flag("BROWSERGYM_INCLUDE_SCREENSHOT", cls.include_screenshot),
+            miniwob_url=variables.word("MINIWOB_URL"),
+            chromium=variables.word("BROWSERGYM_CHROMIUM"),
+            allowed_sites=tuple(variables.word("BROWSERGYM_ALLOWED_SITES").replace(",", " ").split()),
         )
 
     @property
@@ -81,33 +79,11 @@ class BrowserGymSettings:
         return int(height * scale), int(width * scale), 3
 
 
-def _viewport(source: Mapping[str, str]) -> tuple[int, int] | None:
-    width = _number(source, "BROWSERGYM_VIEWPORT_WIDTH")
-    height = _number(source, "BROWSERGYM_VIEWPORT_HEIGHT")
-    if width is None and height is None:
-        return None
-    if width is None or height is None:
+def _viewport(variables: Variables) -> tuple[int, int] | None:
+    width, height = (
+        int(variables.number(f"BROWSERGYM_VIEWPORT_{side}", 0, least=1, most=_MOST))
+        for side in ("WIDTH", "HEIGHT")
+    )
+    if bool(width) != bool(height):
         raise UsageError("BROWSERGYM_VIEWPORT_WIDTH and BROWSERGYM_VIEWPORT_HEIGHT go together: set both")
-    return int(width), int(height)
-
-
-def _truth(source: Mapping[str, str], variable: str, *, default: bool) -> bool:
-    text = source.get(variable, "").strip().lower()
-    if not text:
-        return default
-    if text not in _TRUE | _FALSE:
-        raise UsageError(f"{variable}={text!r}: expected true or false")
-    return text in _TRUE
-
-
-def _number(source: Mapping[str, str], variable: str) -> float | None:
-    text = source.get(variable, "").strip()
-    if not text:
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 1 <= number < 1e6:
-        raise UsageError(f"{variable}={text!r}: expected a number from 1 to 1000000")
-    return number
+    return (width, height) if width else None

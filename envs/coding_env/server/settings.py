@@ -6,11 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 from openenv_gym.errors import UsageError
+from openenv_gym.sandbox import MechanismChoice
+from openenv_gym.server.variables import Variables
 
-Mechanism = Literal["auto", "bubblewrap", "landlock", "none"]
 ExecutorName = Literal["python", "smolagents"]
 
 
@@ -59,7 +60,7 @@ class CodingSettings:
     python: str | None = None
     spares: int = 16
     score: bool = True
-    sandbox: Mechanism = "auto"
+    sandbox: MechanismChoice = "auto"
     limits: CodingLimits = field(default_factory=CodingLimits)
 
     @classmethod
@@ -69,49 +70,25 @@ class CodingSettings:
         Raises:
             UsageError: A variable has a value that cannot be read; the message names it.
         """
-        values = os.environ if environ is None else environ
+        variables = Variables(environ)
         limits = CodingLimits()
-        packages = [Path(path) for path in values.get("CODING_PACKAGES", "").split(os.pathsep) if path]
+        packages = [Path(path) for path in variables.text("CODING_PACKAGES").split(os.pathsep) if path]
         for path in packages:
             if not path.is_dir():
                 raise UsageError(f"CODING_PACKAGES must list folders; {path} is none")
-        score = _choice(values, "CODING_SCORE", "true", ("true", "false"))
         return cls(
-            executor=cast(
-                ExecutorName, _choice(values, "CODING_EXECUTOR", cls.executor, get_args(ExecutorName))
-            ),
+            executor=variables.choice("CODING_EXECUTOR", cls.executor, get_args(ExecutorName)),
             packages=tuple(packages),
-            python=values.get("CODING_PYTHON") or None,
-            spares=int(_number(values, "CODING_SPARES", cls.spares, least=0)),
-            score=score == "true",
-            sandbox=cast(Mechanism, _choice(values, "CODING_SANDBOX", cls.sandbox, get_args(Mechanism))),
+            python=variables.text("CODING_PYTHON") or None,
+            spares=variables.count("CODING_SPARES", cls.spares, least=0),
+            score=variables.flag("CODING_SCORE", cls.score),
+            sandbox=variables.choice("CODING_SANDBOX", cls.sandbox, get_args(MechanismChoice)),
             limits=CodingLimits(
-                step_seconds=_number(values, "CODING_STEP_SECONDS", limits.step_seconds),
-                cpu_seconds=_number(values, "CODING_CPU_SECONDS", limits.cpu_seconds),
-                memory_bytes=int(_number(values, "CODING_MEMORY_BYTES", limits.memory_bytes)),
-                disk_bytes=int(_number(values, "CODING_DISK_BYTES", limits.disk_bytes)),
-                output_bytes=int(_number(values, "CODING_OUTPUT_BYTES", limits.output_bytes)),
-                processes=int(_number(values, "CODING_PROCESSES", limits.processes)),
+                step_seconds=variables.number("CODING_STEP_SECONDS", limits.step_seconds),
+                cpu_seconds=variables.number("CODING_CPU_SECONDS", limits.cpu_seconds),
+                memory_bytes=variables.count("CODING_MEMORY_BYTES", limits.memory_bytes),
+                disk_bytes=variables.count("CODING_DISK_BYTES", limits.disk_bytes),
+                output_bytes=variables.count("CODING_OUTPUT_BYTES", limits.output_bytes),
+                processes=variables.count("CODING_PROCESSES", limits.processes),
             ),
         )
-
-
-def _choice(values: Mapping[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:
-    text = values.get(name, "").strip() or default
-    if text not in choices:
-        raise UsageError(f"{name} must be one of {', '.join(choices)}, not {text!r}")
-    return text
-
-
-def _number(values: Mapping[str, str], name: str, default: float, least: float | None = None) -> float:
-    """A finite number: of at least ``least``, or above 0."""
-    text = values.get(name, "").strip()
-    try:
-        number = float(text) if text else float(default)
-    except ValueError:
-        number = float("nan")
-    fits = number >= least if least is not None else number > 0
-    if not fits or number == float("inf"):
-        bound = "above 0" if least is None else f"of at least {least:g}"
-        raise UsageError(f"{name} must be a number {bound}, not {text!r}")
-    return number

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import get_args
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from openenv_gym.errors import UsageError
-
-Mechanism = Literal["auto", "bubblewrap", "landlock", "none"]
-_MECHANISMS = get_args(Mechanism)
-_TRUE = frozenset({"1", "true", "yes", "on"})
-_FALSE = frozenset({"", "0", "false", "no", "off"})
+from openenv_gym.sandbox import MechanismChoice
+from openenv_gym.server.variables import Variables
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,7 @@ class GitSettings:
     tasks: Mapping[str, Task] = field(default_factory=dict)
     allow_push: bool = False
     prepared: int = 8
-    sandbox: Mechanism = "auto"
+    sandbox: MechanismChoice = "auto"
     limits: GitLimits = field(default_factory=GitLimits)
 
     @classmethod
@@ -84,26 +80,27 @@ class GitSettings:
         Raises:
             UsageError: A variable has a value that cannot be read; the message names it.
         """
-        values = os.environ if environ is None else environ
-        url, username, password = _split_url(values.get("GITEA_URL", "").strip())
+        variables = Variables(environ)
+        url, username, password = _split_url(variables.word("GITEA_URL"))
+        workspace_dir = variables.text("WORKSPACE_DIR")
         limits = GitLimits()
         return cls(
             gitea_url=url,
-            username=values.get("GITEA_USERNAME") or username,
-            password=values.get("GITEA_PASSWORD") or password,
-            imports=tuple(shlex.split(values.get("GIT_IMPORT", ""))),
-            workspace_dir=Path(values["WORKSPACE_DIR"]) if values.get("WORKSPACE_DIR") else None,
-            tasks=parse_tasks(values.get("TASK_REPOS", "")),
-            allow_push=_boolean(values, "GIT_ALLOW_PUSH"),
-            prepared=int(_number(values, "GIT_PREPARED", cls.prepared)),
-            sandbox=_mechanism(values),
+            username=variables.text("GITEA_USERNAME", username),
+            password=variables.text("GITEA_PASSWORD", password),
+            imports=tuple(shlex.split(variables.text("GIT_IMPORT"))),
+            workspace_dir=Path(workspace_dir) if workspace_dir else None,
+            tasks=parse_tasks(variables.text("TASK_REPOS")),
+            allow_push=variables.flag("GIT_ALLOW_PUSH", cls.allow_push),
+            prepared=variables.count("GIT_PREPARED", cls.prepared),
+            sandbox=variables.choice("GIT_SANDBOX", cls.sandbox, get_args(MechanismChoice)),
             limits=GitLimits(
-                command_seconds=_number(values, "GIT_COMMAND_SECONDS", limits.command_seconds),
-                output_bytes=int(_number(values, "GIT_OUTPUT_BYTES", limits.output_bytes)),
-                file_bytes=int(_number(values, "GIT_FILE_BYTES", limits.file_bytes)),
-                workspace_bytes=int(_number(values, "GIT_WORKSPACE_BYTES", limits.workspace_bytes)),
-                memory_bytes=int(_number(values, "GIT_MEMORY_BYTES", limits.memory_bytes)),
-                processes=int(_number(values, "GIT_PROCESSES", limits.processes)),
+                command_seconds=variables.number("GIT_COMMAND_SECONDS", limits.command_seconds),
+                output_bytes=variables.count("GIT_OUTPUT_BYTES", limits.output_bytes),
+                file_bytes=variables.count("GIT_FILE_BYTES", limits.file_bytes),
+                workspace_bytes=variables.count("GIT_WORKSPACE_BYTES", limits.workspace_bytes),
+                memory_bytes=variables.count("GIT_MEMORY_BYTES", limits.memory_bytes),
+                processes=variables.count("GIT_PROCESSES", limits.processes),
             ),
         )
 
@@ -141,28 +138,3 @@ def _split_url(url: str) -> tuple[str | None, str, str]:
         raise UsageError("GITEA_URL must be an http:// or https:// URL")
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
     return urlunsplit(bare).rstrip("/"), unquote(parts.username or ""), unquote(parts.password or "")
-
-
-def _boolean(values: Mapping[str, str], name: str) -> bool:
-    text = values.get(name, "").strip().lower()
-    if text not in _TRUE | _FALSE:
-        raise UsageError(f"{name} must be true or false, not {text!r}")
-    return text in _TRUE
-
-
-def _mechanism(values: Mapping[str, str]) -> Mechanism:
-    text = values.get("GIT_SANDBOX") or "auto"
-    if text not in _MECHANISMS:
-        raise UsageError(f"GIT_SANDBOX must be one of {', '.join(_MECHANISMS)}, not {text!r}")
-    return cast(Mechanism, text)
-
-
-def _number(values: Mapping[str, str], name: str, default: float) -> float:
-    text = values.get(name, "").strip()
-    try:
-        number = float(text) if text else float(default)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise UsageError(f"{name} must be a positive number, not {text!r}")
-    return number

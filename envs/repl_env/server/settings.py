@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import get_args
 
-from openenv_gym.errors import UsageError
-
-Mechanism = Literal["auto", "bubblewrap", "landlock", "none"]
+from openenv_gym.sandbox import MechanismChoice
+from openenv_gym.server.variables import Variables
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class REPLSettings:
     max_output_length: int = 8192
     max_rich_bytes: int = 4 << 20
     spare_kernels: int = 1
-    sandbox: Mechanism = "auto"
+    sandbox: MechanismChoice = "auto"
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> REPLSettings:
@@ -45,37 +43,15 @@ class REPLSettings:
         Raises:
             UsageError: A variable holds something else than it should; the message names it.
         """
-        source = os.environ if environ is None else environ
-        defaults = cls()
-
-        def count(variable: str, default: int, *, least: int) -> int:
-            return int(_number(source, variable, default, least=least))
-
+        variables = Variables(environ)
         return cls(
-            context=source.get("REPL_CONTEXT", ""),
-            task_prompt=source.get("REPL_TASK_PROMPT", ""),
-            max_iterations=count("REPL_MAX_ITERATIONS", defaults.max_iterations, least=1),
-            cell_timeout=_number(source, "REPL_CELL_TIMEOUT", defaults.cell_timeout, least=0.1),
-            memory_bytes=count("REPL_MEMORY_BYTES", defaults.memory_bytes, least=256 << 20),
-            max_output_length=count("REPL_MAX_OUTPUT_LENGTH", defaults.max_output_length, least=1),
-            max_rich_bytes=count("REPL_MAX_RICH_BYTES", defaults.max_rich_bytes, least=0),
-            spare_kernels=count("REPL_SPARE_KERNELS", defaults.spare_kernels, least=0),
-            sandbox=_mechanism(source.get("REPL_SANDBOX") or defaults.sandbox),
+            context=variables.text("REPL_CONTEXT"),
+            task_prompt=variables.text("REPL_TASK_PROMPT"),
+            max_iterations=variables.count("REPL_MAX_ITERATIONS", cls.max_iterations, least=1),
+            cell_timeout=variables.number("REPL_CELL_TIMEOUT", cls.cell_timeout, least=0.1),
+            memory_bytes=variables.count("REPL_MEMORY_BYTES", cls.memory_bytes, least=256 << 20),
+            max_output_length=variables.count("REPL_MAX_OUTPUT_LENGTH", cls.max_output_length, least=1),
+            max_rich_bytes=variables.count("REPL_MAX_RICH_BYTES", cls.max_rich_bytes, least=0),
+            spare_kernels=variables.count("REPL_SPARE_KERNELS", cls.spare_kernels, least=0),
+            sandbox=variables.choice("REPL_SANDBOX", cls.sandbox, get_args(MechanismChoice)),
         )
-
-
-def _number(source: Mapping[str, str], variable: str, default: float, *, least: float) -> float:
-    text = source.get(variable, "").strip()
-    try:
-        value = float(text) if text else default
-    except ValueError:
-        value = float("nan")
-    if not value >= least:
-        raise UsageError(f"{variable}={text!r}: expected a number, at least {least:g}")
-    return value
-
-
-def _mechanism(text: str) -> Mechanism:
-    if text not in get_args(Mechanism):
-        raise UsageError(f"REPL_SANDBOX={text!r}: expected one of {', '.join(get_args(Mechanism))}")
-    return cast(Mechanism, text)
