@@ -1,4 +1,4 @@
-"""Python blocks of Markdown files, and what running one of them must show."""
+"""Blocks of Markdown files, and what running a Python one must show."""
 
 from __future__ import annotations
 
@@ -6,13 +6,33 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-_BLOCK = re.compile(r"^```python(?: (notest|docker))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^(?P<fence> *(?:```|~~~))(?P<info>[^\n]*)\n(?P<code>.*?)^(?P=fence) *$", re.M | re.S)
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _PROMISE = re.compile(r"print\(.*\)  # (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Fence:
+    """A fenced block.
+
+    Attributes:
+        place: Its file and line, as in ``README.md:27``.
+        heading: What it stands under, with the file, as in ``README.md#Clients``.
+        info: What it is said to be: "python" stands alone, "python docker" does so beside an engine with
+            images, "python fragment" needs what the text around it speaks of; all others are no Python.
+        code: What it holds.
+    """
+
+    place: str
+    heading: str
+    info: str
+    code: str
 
 
 def is_heavy(package: Path) -> bool:
@@ -20,27 +40,41 @@ def is_heavy(package: Path) -> bool:
     return (ROOT / "tests/full/envs" / package.name.removesuffix("_env")).is_dir()
 
 
-def package_readmes(*, heavy: bool) -> list[Path]:
-    """The READMEs of the environments that the running kind of tests has installed."""
-    return [
-        readme for readme in sorted(ROOT.glob("envs/*_env/README.md")) if is_heavy(readme.parent) == heavy
-    ]
+def documents() -> list[Path]:
+    """Every Markdown file of the repository; not what links lead to."""
+    folders = ("benchmarks", "envs", "openenv_gym", "servers", "tests")
+    found = [*ROOT.glob("*.md"), *(path for folder in folders for path in (ROOT / folder).rglob("*.md"))]
+    return sorted(path for path in found if not path.is_symlink())
 
 
-def runnable_blocks(document: Path, mark: str | None = None) -> Iterator[tuple[int, str]]:
-    """Yield each block of this mark, with its line: "docker" needs an engine, "notest" something else."""
+def light_documents() -> list[Path]:
+    """Those whose blocks need nothing but what ``make test`` installs."""
+    return [path for path in documents() if not is_heavy(path.parent)]
+
+
+def heavy_documents() -> list[Path]:
+    """The others."""
+    return [path for path in documents() if is_heavy(path.parent)]
+
+
+def fences(document: Path) -> Iterator[Fence]:
+    """Yield every fenced block of a document."""
     text = document.read_text()
-    for match in _BLOCK.finditer(text):
-        if match[1] == mark:
-            yield text.count("\n", 0, match.start()) + 1, match[2]
+    name = document.relative_to(ROOT)
+    for match in _FENCE.finditer(text):
+        before = text[: match.start()]
+        heading = _HEADING.findall(_FENCE.sub("", before))[-1]
+        line = before.count("\n") + 1
+        yield Fence(f"{name}:{line}", f"{name}#{heading}", match["info"].strip(), match["code"])
 
 
-def block_parameters(documents: Iterable[Path], mark: str | None = None) -> list[object]:
-    """Every block of this mark in the documents as a pytest parameter named by file and line."""
+def block_parameters(shown: Iterable[Path], info: str = "python") -> list[object]:
+    """Every block of this kind in the documents as a pytest parameter named by file and line."""
     return [
-        pytest.param(code, id=f"{document.relative_to(ROOT)}:{line}")
-        for document in documents
-        for line, code in runnable_blocks(document, mark)
+        pytest.param(fence.code, id=fence.place)
+        for document in shown
+        for fence in fences(document)
+        if fence.info == info
     ]
 
 

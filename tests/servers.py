@@ -19,15 +19,16 @@ class LiveServer:
     Attributes:
         app: The served app.
         base_url: For HTTP clients, without a trailing slash.
+        port: Where it listens.
         ws_url: The address of its ``/ws``.
     """
 
     def __init__(self, app: Any, **uvicorn_options: Any) -> None:
         self.app = app
         self._listener = socket.create_server(("127.0.0.1", 0))
-        host, port = self._listener.getsockname()
-        self.base_url = f"http://{host}:{port}"
-        self.ws_url = f"ws://{host}:{port}/ws"
+        host, self.port = self._listener.getsockname()
+        self.base_url = f"http://{host}:{self.port}"
+        self.ws_url = f"ws://{host}:{self.port}/ws"
         options = {"log_config": None, "lifespan": "on", "ws_ping_interval": None, **uvicorn_options}
         self._server = uvicorn.Server(uvicorn.Config(app, **options))
         self._server.config.timeout_graceful_shutdown = 2
@@ -50,6 +51,12 @@ class LiveServer:
         self._thread.join(_START_TIMEOUT)
         if self._thread.is_alive():
             raise RuntimeError("the test's server did not stop")
+
+    def __enter__(self) -> LiveServer:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def run(self, function: Callable[[], Any]) -> Any:
         """Call a function on the server's loop, where its sessions may be looked at without a race."""

@@ -1,27 +1,37 @@
-"""Shown code is run code: the README's and the packages' Python blocks; tables say what is there."""
+"""Shown code is run code: documents' Python blocks; no block is passed over; tables say what is there."""
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
 from openenv_gym.registry.environments import BUILT_IN
 from openenv_gym.registry.gymnasium_ids import gymnasium_id
-from tests.documents import ROOT, block_parameters, check_block, package_readmes, runnable_blocks
+from tests.documents import ROOT, block_parameters, check_block, documents, fences, light_documents
 
 README = ROOT / "README.md"
-DOCUMENTS = [README, *package_readmes(heavy=False)]
+NO_PYTHON = {"console", "dockerfile", "dotenv", "text"}
 
 
-@pytest.mark.parametrize("code", block_parameters(DOCUMENTS))
+@pytest.mark.parametrize("code", block_parameters(light_documents()))
 def test_block_runs(code: str, tmp_path: Path) -> None:
     check_block(code, tmp_path)
 
 
 def test_every_package_has_a_runnable_block() -> None:
     for document in [README, *ROOT.glob("envs/*_env/README.md")]:
-        assert list(runnable_blocks(document)), document
+        assert any(fence.info == "python" for fence in fences(document)), document
+
+
+def test_every_block_is_run_or_no_python() -> None:
+    for fence in (fence for document in documents() for fence in fences(document)):
+        if fence.info:
+            assert fence.info in {"python", "python docker", "python fragment", *NO_PYTHON}, fence.place
+        else:
+            with pytest.raises(SyntaxError):
+                ast.parse(fence.code)
 
 
 def test_the_readme_lists_every_environment() -> None:

@@ -32,7 +32,7 @@ class EnvClient(ClientModels[ActT, ObsT, StateT]):
 
     A typed client names its models and is done::
 
-        class EchoEnv(EnvClient[EchoAction, EchoObservation, EchoState]):
+        class EchoEnv(EnvClient[EchoAction, EchoObservation, State]):
             pass
 
         async with EchoEnv(base_url="http://localhost:8000") as client:

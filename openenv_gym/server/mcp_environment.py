@@ -49,9 +49,19 @@ class MCPEnvironment(Environment[Any, Any, State]):
 
                 super().__init__(server)
 
-    Other actions go to `_step_impl`. What a tool raises, an unknown name, wrong arguments and an overrun
-    deadline are told in the observation's ``error``; the episode goes on. One MCP session with the server
-    lasts as long as the instance.
+            def reset(self, seed=None, episode_id=None, **kwargs):
+                return Observation()
+
+            def _step_impl(self, action, timeout_s=None, **kwargs):
+                raise InvalidActionError("an action is a call of a tool")
+
+            @property
+            def state(self):
+                return State()
+
+    Actions of other kinds go to `_step_impl`. What a tool raises, an unknown name, wrong arguments and an
+    overrun deadline are told in the observation's ``error``; the episode goes on. One MCP session with the
+    server lasts as long as the instance.
 
     Args:
         mcp_server: The FastMCP server.

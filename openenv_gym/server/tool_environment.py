@@ -43,10 +43,17 @@ class ToolEnvironment(Environment[Any, Any, StateT]):
     Its users list and call them by ``step``, and over MCP::
 
         class Calculator(ToolEnvironment[State]):
+            def reset(self, seed=None, episode_id=None, **kwargs):
+                return Observation()
+
             @tool
             def add(self, a: int, b: int) -> int:
                 \"\"\"Add two numbers.\"\"\"
                 return a + b
+
+            @property
+            def state(self):
+                return State()
 
     What a tool raises is told to the agent in the observation's ``error``; the episode goes on. Actions of
     other kinds, if there are any, go to `_step_impl`. All methods of an instance run where its ``EXECUTION``

@@ -22,7 +22,10 @@ _KINDS = {"b": "b", "i": "iu", "u": "iu", "f": "iuf"}  # of numbers that may bec
 
 
 class ArrayOf:
-    """Annotation of a model's field that holds an array.
+    """Annotation of a model's field that holds an array::
+
+        class Seen(Observation):
+            board: Annotated[np.ndarray, ArrayOf(Box(-1, 1, (6, 7), np.int8))]
 
     The field takes an array, or nested lists as JSON has them, and holds an array of one dtype.
 
@@ -33,9 +36,6 @@ class ArrayOf:
             every observation passes.
         flat: Whether the field holds, and the wire carries, the values as one flat list in C order, as
             OpenEnv's environments send images. The remote environment's space has its shape all the same.
-
-    Example:
-        ``board: Annotated[np.ndarray, ArrayOf(Box(-1, 1, (6, 7), np.int8))]``
     """
 
     DUMPS_AS_IS = True  # what pydantic's serializer makes of the field is what it holds

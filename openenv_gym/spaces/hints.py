@@ -3,7 +3,9 @@
 A hint goes into a JSON Schema beside the type, on an object or on one property::
 
     hint = hint_for(Box(0, 2, (8, 8), np.int8))
-    board: list[list[int]] = Field(json_schema_extra={"gymnasium_space": hint})
+
+    class Seen(Observation):
+        board: list[list[int]] = Field(json_schema_extra={"gymnasium_space": hint})
 
 Beside the hint of a space of arrays, ``"flat": true`` says that values travel as one flat list in C order.
 """

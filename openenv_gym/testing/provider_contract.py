@@ -67,12 +67,20 @@ class ProviderContract(ABC):
             spec = ServerSpec(app="echo_env.server.app:app")
 
             def make_provider(self):
-                return ProcessProvider(ready_timeout=120)
+                return ProcessProvider(ready_timeout=self.patience)
 
             def cannot_start(self):
                 return Attempt(self.make_provider(), ServerSpec(app="no_such_module:app"), "no_such_module")
 
-    and the other hooks. Each server that is started gets an environment variable with a random mark, by which
+            def dies_at_once(self):
+                exits = ServerSpec(app="openenv_gym.testing.unsound_apps:exits")
+                return Attempt(self.make_provider(), exits, "this app ends before it serves")
+
+            def never_ready(self, timeout):
+                hangs = ServerSpec(app="openenv_gym.testing.unsound_apps:hangs")
+                return Attempt(ProcessProvider(ready_timeout=timeout), hangs)
+
+    Each server that is started gets an environment variable with a random mark, by which
     what is left of it is found.
 
     Attributes:

@@ -54,11 +54,7 @@ def main() -> int:
 
 
 def dependencies(project: str) -> list[str]:
-    """What a project and its extras require, as its pyproject.toml says, without packages of this repository.
-
-    >>> dependencies("/build[server]")  # doctest: +SKIP
-    ['numpy>=1.26', 'fastapi>=0.115']
-    """
+    """What a project and its extras require by its pyproject.toml, without packages of this repository."""
     match = _PROJECT.fullmatch(project)
     assert match is not None, project
     table = tomllib.loads((Path(match["folder"]) / "pyproject.toml").read_text())["project"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,10 @@ from openenv_gym.providers.docker import DockerProvider
 from tests.docker.compose import ComposeProject, free_ports, wait_until_healthy
 from tests.docker.images import Images
 from tests.envs.git.checkouts import git, make_checkout
+from tests.scenes import blocks_played_in, play
 
 Start = Callable[..., ComposeProject]
 _TOKEN = "a-token-of-the-servers"
-_SIGN_IN = ("GITEA_USERNAME", "GITEA_PASSWORD")
 _HARDENING = (
     *("CapDrop", "CapAdd", "SecurityOpt", "Privileged", "ReadonlyRootfs", "Tmpfs", "Init", "IpcMode"),
     *("Memory", "MemorySwap", "CpuPeriod", "CpuQuota", "NanoCpus", "PidsLimit", "ShmSize"),
@@ -123,11 +123,14 @@ def test_agents_work_on_a_shared_git_host(project: Start, images: Images, git_im
         assert result.observation.output == "Cloned to: /workspace/again"
         assert env.state().gitea_ready
 
-    environ = {**{name: settings[name] for name in _SIGN_IN}, "GITEA_URL": "http://gitea:3000"}
-    with GitEnv.from_docker_image(git_image, network="openenv-gitea", env_vars=environ).sync() as env:
-        env.reset()
-        result = env.step(GitAction(action_type="clone_repo", repo_name="project"))
+    def clone(names: Mapping[str, Any]) -> None:
+        names["env"].reset()
+        result = names["env"].step(GitAction(action_type="clone_repo", repo_name="project"))
         assert result.observation.output == "Cloned to: /workspace/project"
+
+    [block] = blocks_played_in("tests/docker/test_compose.py")
+    password = settings["GITEA_PASSWORD"]
+    play(block, names={"password": password}, replaced={"git-env:latest": git_image}, check=clone)
 
     for secret in (settings["GITEA_TOKEN"], settings["GITEA_PASSWORD"], _TOKEN):
         assert secret not in servers.arguments + told

@@ -11,11 +11,12 @@ import docker
 import pytest
 
 from tests.docker.images import Images
-from tests.documents import ROOT, block_parameters, check_block
+from tests.documents import ROOT, block_parameters, check_block, documents
 from tests.envs.git.checkouts import git, make_checkout
+from tests.scenes import blocks_played_in, play
+from tests.shown_code import Block
 
-_DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("*/*/README.md")])
-_EXAMPLE = ROOT / "examples" / "git_env_docker.py"
+[_EXAMPLE] = ROOT.glob("examples/*_docker.py")
 
 
 def run(*arguments: Path) -> subprocess.CompletedProcess[str]:
@@ -71,6 +72,14 @@ def test_a_missing_image_is_said_to_be_built(docker_client: docker.DockerClient)
 
 
 @pytest.mark.usefixtures("latest")
-@pytest.mark.parametrize("code", block_parameters(_DOCUMENTS, "docker"))
+@pytest.mark.parametrize("code", block_parameters(documents(), "python docker"))
 def test_block_runs(code: str, tmp_path: Path) -> None:
     check_block(code, tmp_path)
+
+
+@pytest.mark.usefixtures("latest")
+@pytest.mark.parametrize(
+    "block", blocks_played_in("tests/docker/test_shown_code.py"), ids=lambda block: block.place
+)
+def test_fragment_runs(block: Block) -> None:
+    play(block)

@@ -18,6 +18,8 @@ from openenv_gym.providers import Endpoint, ServerSpec
 from openenv_gym.providers.docker import SwarmProvider, swarm_provider
 from openenv_gym.providers.docker.inventory import inventory
 from tests.docker.tiny_server import COMMAND
+from tests.scenes import blocks_played_in, play
+from tests.shown_code import Block
 
 pytestmark = pytest.mark.usefixtures("swarm")
 
@@ -74,6 +76,13 @@ def test_replicas_are_found_by_one_endpoint_and_replaced_where_they_were(
         for _ in range(3):
             *_, info = envs.step(envs.action_space.sample())
         assert np.all(info["fault"] == "")
+
+
+@pytest.mark.parametrize(
+    "block", blocks_played_in("tests/docker/test_swarm.py"), ids=lambda block: block.place
+)
+def test_a_vector_environment_has_a_swarm_of_its_own(block: Block, echo_image: str) -> None:
+    play(block, replaced={"echo-env:latest": echo_image})
 
 
 def test_containers_are_confined(

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from openenv_gym.adapters.remote_env import RemoteEnv
 from openenv_gym.errors import ProviderError, StartupError, UsageError
 from openenv_gym.providers import Endpoint, ServerSpec
 from openenv_gym.providers.uv import UVProvider, _find_uv
 from openenv_gym.providers.uv_program import find_app
 from tests.providers.projects import CONSTRAINTS, commit, make_project
+from tests.scenes import blocks_played_in, play
 
 ROOT = Path(__file__).parents[2]
 SPEC = ServerSpec(name="tiny project")
@@ -32,10 +32,11 @@ def facts_of(endpoint: Endpoint) -> dict[str, Any]:
         return json.load(reply)
 
 
-def test_an_environment_of_this_repository_is_played():
-    with RemoteEnv(provider=UVProvider(ROOT / "envs/echo_env", install_timeout=110)) as env:
-        env.reset(seed=1)
-        env.step(env.action_space.sample())
+@pytest.mark.parametrize(
+    "block", blocks_played_in("tests/providers/test_uv_provider.py"), ids=lambda block: block.place
+)
+def test_an_environment_of_this_repository_is_played_as_the_readme_says(block):
+    play(block)
 
 
 def test_a_folder_is_served_in_an_environment_of_its_own(tmp_path, monkeypatch):

@@ -30,8 +30,9 @@ _CAPACITY_VARIABLE = "MAX_CONCURRENT_ENVS"
 class Fleet:
     """Keeps several servers running under the sessions that use them::
 
-        with Fleet(ProcessProvider(), 4, spec=ServerSpec(app="echo_env.server.app:app")) as fleet:
-            envs = RemoteVectorEnv(provider=fleet, num_envs=32)
+        with Fleet(ProcessProvider(), 2, spec=ServerSpec(app="echo_env.server.app:app")) as fleet:
+            with RemoteVectorEnv(provider=fleet, num_envs=32) as envs:
+                envs.reset(seed=1)
 
     Servers start in parallel. One that ends, or answers no ``GET /health``, or fails every session, is
     stopped and replaced; sessions that were on it are lost at once, and their next ``reset`` runs on another
