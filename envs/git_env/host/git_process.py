@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from git_env.network import network_environ
+
 # Settings that travel through our own global file and not through `-c`: git clears `-c` (and its
 # environment form) for the `upload-pack` that serves a local clone, but keeps GIT_CONFIG_GLOBAL.
 _CONFIGURATION = """\
@@ -46,21 +48,6 @@ _CONFIGURATION = """\
     detachedHead = false
 """
 
-# All that git inherits: without these it cannot reach a remote from behind a proxy or a private authority.
-_INHERITED = (
-    "PATH",
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-    "no_proxy",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "NO_PROXY",
-    "GIT_SSL_CAINFO",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "CURL_CA_BUNDLE",
-)
 _ERROR_TAIL = 4096
 
 
@@ -92,8 +79,9 @@ class GitConfiguration:
         Args:
             protocols: The transports that git may open, as ``GIT_ALLOW_PROTOCOL`` ("http:https").
         """
-        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        return inherited | {
+        return {
+            **network_environ(),
+            "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self.home),
             "GIT_CONFIG_GLOBAL": str(self.home / "gitconfig"),
             "GIT_CONFIG_NOSYSTEM": "1",

@@ -15,6 +15,8 @@ from urllib.parse import quote
 
 import httpx
 
+from git_env.network import is_loopback
+
 _MAX_PAGES = 10_000
 _FULL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_.-]+\Z")
 
@@ -63,14 +65,12 @@ class GiteaClient:
         self.url = url
         self._page_size = page_size
         auth = httpx.BasicAuth(username, password) if username else None
-        loopback = httpx.URL(url).host in ("127.0.0.1", "localhost", "::1")
-        # A redirect could carry the credentials elsewhere, a proxy cannot reach this machine's loopback.
         self._http = httpx.Client(
             base_url=f"{url}/api/v1",
             auth=auth,
             timeout=timeout,
-            follow_redirects=False,
-            trust_env=not loopback,
+            follow_redirects=False,  # one could carry the credentials elsewhere
+            trust_env=not is_loopback(url),
         )
 
     def close(self) -> None:

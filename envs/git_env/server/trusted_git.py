@@ -15,22 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlsplit
 
+from git_env.network import is_loopback, network_environ
 from git_env.server.hardening import DEFAULTS, ENFORCED, as_environ, as_file, base_environ
 
-# How a host is reached is the operator's to say.
-_AUTHORITIES = ("GIT_SSL_CAINFO", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE")
-_PROXIES = (
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-    "no_proxy",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "NO_PROXY",
-)
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _ERROR_TAIL = 2_000
 
 
@@ -49,8 +37,7 @@ class HostAccess:
 
     def __init__(self, url: str, username: str = "", password: str = "") -> None:
         self._secrets = [password] if password else []
-        # A proxy cannot reach this machine's loopback.
-        self._inherited = _AUTHORITIES if urlsplit(url).hostname in _LOOPBACK else _AUTHORITIES + _PROXIES
+        self._proxies = not is_loopback(url)
         self._settings = [
             ("protocol.allow", "never"),
             ("protocol.http.allow", "always"),
@@ -67,9 +54,8 @@ class HostAccess:
 
     def environ(self) -> dict[str, str]:
         """What to add to the environment of the process that fetches or pushes."""
-        network = {name: os.environ[name] for name in self._inherited if name in os.environ}
         settings = as_environ((*ENFORCED, *self._settings))
-        return {**network, **settings, "GIT_ALLOW_PROTOCOL": "http:https"}
+        return {**network_environ(proxies=self._proxies), **settings, "GIT_ALLOW_PROTOCOL": "http:https"}
 
     def scrub(self, text: str) -> str:
         """``text`` without the credentials."""
