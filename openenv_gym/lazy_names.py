@@ -15,16 +15,15 @@ from typing import Any
 def lazy_names(
     package: str, homes: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Make a package's ``__getattr__`` and ``__dir__``.
+    """Make a package's ``__getattr__`` and ``__dir__``::
+
+        __getattr__, __dir__ = lazy_names(__name__, {"EchoEnv": "echo_env.client"})
 
     Type checkers read neither, so the package imports the same names under ``TYPE_CHECKING``.
 
     Args:
         package: Its ``__name__``.
         homes: Each name, and the module that defines it.
-
-    Example:
-        ``__getattr__, __dir__ = lazy_names(__name__, {"EchoEnv": "echo_env.client"})``
     """
     names = vars(sys.modules[package])
 

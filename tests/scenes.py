@@ -12,7 +12,7 @@ import numpy as np
 from fastapi import FastAPI
 from gymnasium.spaces import Box
 
-from echo_env import EchoAction, EchoObservation
+from echo_env import EchoAction, EchoEnv, EchoObservation
 from echo_env.server.echo_environment import EchoEnvironment
 from git_env.server.app import make_app as make_git_app
 from git_env.server.settings import GitSettings
@@ -39,6 +39,11 @@ def _engines_have_this_signature(names: Mapping[str, Any]) -> None:
         inspect.signature(one, eval_str=True) for one in (names["blueprint"], gymnasium_engine.blueprint)
     )
     assert shown == real
+
+
+def _it_finds_a_client(names: Mapping[str, Any]) -> None:
+    assert "EchoEnv" in names["__dir__"]()
+    assert names["__getattr__"]("EchoEnv") is EchoEnv
 
 
 def _the_calculator_adds(names: Mapping[str, Any]) -> None:
@@ -84,6 +89,7 @@ SCENES: dict[str, Scene] = {
     "openenv_gym/client/generic_client.py:GenericEnvClient": Scene(**_AT_ECHO),
     "openenv_gym/client/mcp_client.py:MCPToolClient": Scene(**_AT_ECHO),
     "openenv_gym/engines/blueprint.py": Scene(check=_engines_have_this_signature),
+    "openenv_gym/lazy_names.py:lazy_names": Scene(names={"__name__": "echo_env"}, check=_it_finds_a_client),
     "openenv_gym/server/mcp_environment.py:MCPEnvironment": Scene(
         ["openenv_gym", "openenv_gym.errors", "fastmcp"], check=_the_calculator_adds
     ),
