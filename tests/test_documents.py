@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,13 @@ def test_every_block_is_run_or_no_python() -> None:
         else:
             with pytest.raises(SyntaxError):
                 ast.parse(fence.code)
+
+
+def test_what_is_to_be_made_has_a_rule() -> None:
+    rules = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for document in documents():
+        shown = set(re.findall(r"(?:^\$ |[`(])make ([a-z-]+)", document.read_text(), re.MULTILINE))
+        assert shown <= rules, document
 
 
 def test_the_readme_lists_every_environment() -> None:
