@@ -11,12 +11,13 @@ PROJECTS := -e .[server,cli,docker,mcp] $(addprefix -e ,$(filter-out $(HEAVY_ENV
 ALL_PROJECTS := -e .[server,cli,docker,engines,coding-smolagents] $(addprefix -e ,$(ENVS))
 SOURCES := pyproject.toml tools/setup.sh tools/system.sh $(wildcard envs/*/pyproject.toml requirements/*.txt)
 
-.PHONY: help demo test test-all test-docker sweep check format lock bench bench-long bench-rest bench-docker bench-full bench-plot clean
+.PHONY: help demo test test-all test-docker images sweep check format lock bench bench-long bench-rest bench-docker bench-full bench-plot clean
 
 help:
 	@echo "make demo [REPO=path-or-url]   agents work in a real git repository, eight at a time"
 	@echo "make test                      the tests of all that installs quickly"
 	@echo "make test-docker               the tests of containers, on a Docker engine of their own; needs root"
+	@echo "make images                    every environment's image is built, and played in a hardened container"
 	@echo "make test-all                  the rest: browsers, simulators, engines; installs Chromium and Stockfish"
 	@echo "make sweep                     what test-all samples, in full: every MiniWoB task, every Gymnasium id"
 	@echo "make check                     lint and types"
@@ -34,7 +35,10 @@ test: .venv/.ready .venv-interop/.ready
 	.venv-interop/bin/python -m pytest -n 2 tests/interop tests/adapters tests/spaces $(PYTEST_ARGS)
 
 test-docker: .venv/.ready .venv/.engine
-	.venv/bin/python -m pytest -n 2 --dist loadscope tests/docker $(PYTEST_ARGS)
+	.venv/bin/python -m pytest -n 2 --dist loadscope --ignore tests/docker/every_image tests/docker $(PYTEST_ARGS)
+
+images: .venv-full/.ready .venv/.engine
+	.venv-full/bin/python -m pytest -n 2 --dist loadscope tests/docker/every_image $(PYTEST_ARGS)
 
 test-all: test-docker .venv-full/.ready
 	.venv-full/bin/python -m pytest -n 2 tests/full $(PYTEST_ARGS)

@@ -70,7 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--wheelhouse",
         type=Path,
         metavar="DIR",
-        help="build without a network: packages come from the wheels in this folder",
+        help="packages come from the wheels in this folder, and the build has no network unless --network "
+        "names one",
     )
     wheels.add_argument(
         "--make-wheelhouse",

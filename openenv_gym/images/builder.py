@@ -23,6 +23,8 @@ BASE_LABEL = "openenv-gym.base-image"
 Progress = Literal["auto", "plain", "tty"]
 
 _TAIL_LINES = 40
+# Build arguments that every Dockerfile takes, declared or not, and no image keeps.
+_PROXIES = frozenset({"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"})
 
 
 class ImageBuilder:
@@ -30,7 +32,8 @@ class ImageBuilder:
 
     Args:
         program: The program to use, by default the first on ``PATH`` that can use BuildKit.
-        wheelhouse: A folder of wheels. What is built has no network then, and gets packages from there alone.
+        wheelhouse: A folder of wheels, which packages come from alone. What is built has no network then,
+            unless ``network`` names one, for example for Debian's packages.
         authorities: A file of certificates that pip shall trust, for builds in a network that needs them.
         platform: What to build for, for example ``"linux/arm64"``; by default the engine's own.
         network: The network of the build's steps, as ``docker build`` has it.
@@ -56,7 +59,7 @@ class ImageBuilder:
         self._wheelhouse = wheelhouse
         self._authorities = authorities
         self._platform = platform
-        self._network = network if wheelhouse is None else "none"
+        self._network = "none" if network is None and wheelhouse is not None else network
         self._no_cache = no_cache
         self._output = output
         terminal = output is not None and output.isatty() and output is sys.stderr
@@ -115,7 +118,7 @@ class ImageBuilder:
         It stands on what it stood on before. Returns its tag.
 
         Args:
-            arguments: Build arguments; those that its Dockerfile does not know are ignored.
+            arguments: Build arguments; those that its Dockerfile does not know are ignored, proxies aside.
 
         Raises:
             ImageBuildError: The build failed; carries its last lines.
@@ -125,7 +128,11 @@ class ImageBuilder:
         sources = base_sources()
         labels = self._labels(BASE_IMAGE)
         if labels.get(SOURCE_LABEL) != digest(sources) or self._platform is not None:
-            known = {name: value for name, value in (arguments or {}).items() if sources.declares(name)}
+            known = {
+                name: value
+                for name, value in (arguments or {}).items()
+                if name.lower() in _PROXIES or sources.declares(name)
+            }
             self.build(sources, base_image=labels.get(BASE_LABEL), arguments=known)
         return BASE_IMAGE
 

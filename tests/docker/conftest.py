@@ -21,7 +21,7 @@ import pytest
 
 from tests.docker.engine import Engine, EngineOwner
 from tests.docker.images import Images
-from tests.docker.ingredients import locked, prepare
+from tests.docker.ingredients import SMALL, Ingredients, locked, prepare
 
 _ENGINE_FOLDER = "OPENENV_GYM_TEST_ENGINE"  # in this run's processes: where its engine or its locks are
 _HERE = Path(__file__).parent
@@ -62,7 +62,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     owner = session.config.stash.get(_owner, None)
     try:
         with closing(docker.from_env(timeout=_PATIENCE)) as client:
-            _images(client).remove()
+            _images(client, SMALL).remove()
             left = [] if owner is None else _left_on(client)
     finally:
         if owner is not None:
@@ -85,9 +85,9 @@ def _left_on(client: docker.DockerClient) -> list[str]:
     return [*containers, *networks, *volumes, *tags]
 
 
-def _images(client: docker.DockerClient) -> Images:
+def _images(client: docker.DockerClient, ingredients: Ingredients) -> Images:
     folder = Path(os.environ[_ENGINE_FOLDER])
-    return Images(client, folder.name.rpartition("-")[2], folder / "locks")
+    return Images(client, folder.name.rpartition("-")[2], folder / "locks", ingredients)
 
 
 @pytest.fixture(scope="session")
@@ -110,9 +110,15 @@ def engine(docker_client: docker.DockerClient) -> Engine:
 
 
 @pytest.fixture(scope="session")
-def images(docker_client: docker.DockerClient) -> Images:
+def ingredients() -> Ingredients:
+    """What the images are made of: as little as does for Echo, Git and Coding."""
+    return SMALL
+
+
+@pytest.fixture(scope="session")
+def images(docker_client: docker.DockerClient, ingredients: Ingredients) -> Images:
     """What builds images on the tests' engine, each once."""
-    return _images(docker_client)
+    return _images(docker_client, ingredients)
 
 
 @pytest.fixture(scope="session")

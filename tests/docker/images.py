@@ -8,7 +8,7 @@ import docker
 from docker.errors import ImageNotFound
 
 from openenv_gym.images import ImageBuilder, base_sources, environment_sources, folder_sources
-from tests.docker.ingredients import base_tarball, locked, wheels
+from tests.docker.ingredients import SMALL, Ingredients, locked
 
 
 class Images:
@@ -18,12 +18,16 @@ class Images:
         client: The engine to build them on.
         run: What tells this run from others on the same engine.
         locks: A folder that all processes of this run share.
+        ingredients: What they are made of.
     """
 
-    def __init__(self, client: docker.DockerClient, run: str, locks: Path) -> None:
+    def __init__(
+        self, client: docker.DockerClient, run: str, locks: Path, ingredients: Ingredients = SMALL
+    ) -> None:
         self._client = client
         self._run = run
-        self._locks = locks
+        self._locks = locks / ingredients.name
+        self._ingredients = ingredients
 
     def base(self) -> str:
         """The tag of a small Debian with Python and git, which the server's base stands on."""
@@ -31,7 +35,7 @@ class Images:
         with locked(self._locks / "base"):
             if not self._exists(tag):
                 repository, _, version = tag.partition(":")
-                self._client.api.import_image_from_file(str(base_tarball()), repository, version)
+                self._client.api.import_image_from_file(str(self._ingredients.debian()), repository, version)
                 assert self._exists(tag)
         return tag
 
@@ -62,18 +66,18 @@ class Images:
         return tag
 
     def remove(self) -> None:
-        """Remove every image of this run."""
+        """Remove every image of this run, whatever it is made of."""
         for image in self._client.images.list():
             for tag in image.tags:
-                if tag.endswith(f":{self._run}"):
+                if f":{self._run}-" in tag:
                     self._client.images.remove(tag, force=True)
 
     def _builder(self) -> ImageBuilder:
-        return ImageBuilder(wheelhouse=wheels())
+        return ImageBuilder(wheelhouse=self._ingredients.wheels())
 
     def tag(self, name: str) -> str:
         """What an image of this run is called; all of them are removed at its end."""
-        return f"{name}:{self._run}"
+        return f"{name}:{self._run}-{self._ingredients.name}"
 
     def _exists(self, tag: str) -> bool:
         try:

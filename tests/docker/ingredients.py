@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -14,16 +15,38 @@ import venv
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from openenv_gym.images import known_packages
 
 ROOT = Path(__file__).parent.parent.parent
 _CACHE = ROOT / ".cache" / "test-docker"
 _SUITE = "bookworm"
-_PYTHON = "3.11"  # the suite's
+_PYTHON, _PATCH = "3.11", "3.11.2"  # the suite's
 _OPENENV = "openenv==0.10.0"
 _PACKAGES = ("python3", "python3-venv", "ca-certificates", "git", "curl", "libstdc++6")
-_PROJECTS = (ROOT, *(ROOT / "envs" / name for name in ("echo_env", "git_env", "coding_env")))
+_PLAYED = ("stockfish", "chromium-headless-shell", "fonts-liberation")
+_SMALL = ("echo_env", "git_env", "coding_env")
 _PINS = ROOT / "requirements" / "development.txt"
+_ALL_PINS = ROOT / "requirements" / "full.txt"
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """What a set of images is made of; either is made with the first call.
+
+    Attributes:
+        name: Tells the set's images from those of others.
+        debian: The root file system that all stand on, as a tarball.
+        wheels: A folder with the wheels that they need.
+    """
+
+    name: str
+    debian: Callable[[], Path]
+    wheels: Callable[[], Path]
 
 
 def prepare() -> None:
@@ -35,17 +58,17 @@ def prepare() -> None:
 
 def base_tarball() -> Path:
     """The root file system of a small Debian with Python and git, as a tarball."""
+    return _debian("base", _PACKAGES)
 
-    def make(target: Path) -> None:
-        include = f"--include={','.join(_PACKAGES)}"
-        _run("mmdebstrap", "--quiet", "--variant=essential", include, "--format=tar", _SUITE, str(target))
 
-    return _made_once("base", [_SUITE, *_PACKAGES], make)
+def full_tarball() -> Path:
+    """That of one with all that environments run besides: a browser, and an opponent at chess."""
+    return _debian("everything", (*_PACKAGES, *_PLAYED))
 
 
 def wheels() -> Path:
     """A folder with the wheels that the servers need, the project's own aside."""
-    needed = sorted(set(_requirements()))
+    needed = sorted(set(_requirements(_SMALL)))
 
     def make(target: Path) -> None:
         maker = target.with_name(f"{target.name}-venv")  # the environment that runs the tests may have no pip
@@ -57,6 +80,23 @@ def wheels() -> Path:
             shutil.rmtree(maker)
 
     return _made_once("wheels", [_PYTHON, *needed, _PINS.read_text()], make)
+
+
+def all_wheels() -> Path:
+    """A folder with the wheels that all environments' servers need, as ``openenv-gym build`` makes it."""
+    names = known_packages()
+    needed = sorted(set(_requirements(names)))
+    pins = list(_pins(_ALL_PINS))
+
+    def make(target: Path) -> None:
+        build = [sys.executable, "-m", "openenv_gym.cli.main", "build", *names]
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
+            constraints.writelines(f"{pin}\n" for pin in pins)
+            constraints.flush()
+            wheelhouse = ("--make-wheelhouse", str(target), "--python", _PYTHON)
+            _run(*build, *wheelhouse, PIP_CONSTRAINT=constraints.name)
+
+    return _made_once("wheelhouse", [_PYTHON, *needed, *pins], make)
 
 
 def openenv_tarball() -> Path:
@@ -73,8 +113,25 @@ def openenv_tarball() -> Path:
     return _made_once("openenv", [_PYTHON, _OPENENV], make)
 
 
-def _requirements() -> Iterator[str]:
-    for folder in _PROJECTS:
+def _pins(file: Path) -> Iterator[str]:
+    """Those for the Debian's Python, whose patch may be older than that of the one which fetches wheels."""
+    python = {"python_version": _PYTHON, "python_full_version": _PATCH}
+    for line in file.read_text().splitlines():
+        pin = Requirement(line)
+        if pin.marker is None or pin.marker.evaluate(python):
+            yield f"{pin.name}{pin.specifier}"
+
+
+def _debian(name: str, packages: Sequence[str]) -> Path:
+    def make(target: Path) -> None:
+        include = f"--include={','.join(packages)}"
+        _run("mmdebstrap", "--quiet", "--variant=essential", include, "--format=tar", _SUITE, str(target))
+
+    return _made_once(name, [_SUITE, *packages], make)
+
+
+def _requirements(environments: Sequence[str]) -> Iterator[str]:
+    for folder in (ROOT, *(ROOT / "envs" / name for name in environments)):
         metadata = tomllib.loads((folder / "pyproject.toml").read_text())
         project = metadata["project"]
         asked = [*project["dependencies"], *project.get("optional-dependencies", {}).get("server", ())]
@@ -103,6 +160,19 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _run(*command: str) -> None:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+def _run(*command: str, **environ: str) -> None:
+    done = subprocess.run(
+        command,
+        env={**os.environ, **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, f"{command[0]} exited with {done.returncode}\n{done.stdout[-4096:]}"
+
+
+SMALL = Ingredients("small", base_tarball, wheels)
+"""As little as does for Echo, Git and Coding."""
+FULL = Ingredients("full", full_tarball, all_wheels)
+"""What every environment needs."""

@@ -11,7 +11,7 @@ import docker
 import pytest
 
 from tests.docker.images import Images
-from tests.documents import ROOT, block_parameters, check_block, documents
+from tests.documents import ROOT, block_parameters, check_block, light_documents
 from tests.envs.git.checkouts import git, make_checkout
 from tests.scenes import blocks_played_in, play
 from tests.shown_code import Block
@@ -72,7 +72,7 @@ def test_a_missing_image_is_said_to_be_built(docker_client: docker.DockerClient)
 
 
 @pytest.mark.usefixtures("latest")
-@pytest.mark.parametrize("code", block_parameters(documents(), "python docker"))
+@pytest.mark.parametrize("code", block_parameters(light_documents(), "python docker"))
 def test_block_runs(code: str, tmp_path: Path) -> None:
     check_block(code, tmp_path)
 

@@ -100,6 +100,25 @@ def test_with_a_wheelhouse_there_is_no_network(tmp_path: Path) -> None:
     assert " --network none" in built(tmp_path, wheelhouse=wheels)
 
 
+def test_with_a_wheelhouse_a_network_may_be_named_for_what_is_no_wheel(tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    (wheels / "numpy.whl").write_text("wheel")
+    assert " --network host" in built(tmp_path, wheelhouse=wheels, network="host")
+
+
+def test_the_base_is_told_of_proxies_but_not_of_what_its_dockerfile_lacks(tmp_path: Path) -> None:
+    script = 'case "$1" in version) echo 20.10;; image) exit 1;; esac'
+    builder = ImageBuilder(DockerProgram(str(program(tmp_path / "bin", script)), True))
+    builder.build_base_if_stale(
+        {"HTTPS_PROXY": "http://proxy.example", "SYSTEM_PACKAGES": "", "PIP_INDEX_URL": "https://pip.example"}
+    )
+    told = (tmp_path / "bin/told").read_text()
+    assert " --build-arg HTTPS_PROXY=http://proxy.example" in told
+    assert " --build-arg PIP_INDEX_URL=https://pip.example" in told
+    assert "SYSTEM_PACKAGES" not in told
+
+
 def test_a_dockerfile_that_cannot_do_it_is_refused(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM python:3.11-slim\n")
     plain = ImageSources("plain:1", "Dockerfile", {"": tmp_path})
