@@ -18,7 +18,7 @@ import docker
 from openenv_gym.providers.guarded_process import GuardedProcess
 
 _PATIENCE = 60.0  # seconds for the engine to start; only what is broken takes them
-_GRACE = 120.0  # seconds in which the keeper clears everything; a busy disk takes long to delete images
+_GRACE = 600.0  # seconds in which the keeper clears everything; a busy disk takes minutes to delete images
 _FOLDERS = Path("/var/tmp")  # a disk: /tmp may be memory, and images are large
 _PROGRAMS = ("dockerd", "containerd", "ip", "iptables", "unshare")
 
