@@ -19,7 +19,7 @@ from repl_env.server.settings import REPLSettings
 
 VERSION = "0.1.0"
 _PREVIEW = 500  # characters
-_MARGIN = 5.0  # seconds before the server's deadline at which a cell is interrupted: that takes a while too
+_MARGIN = 8.0  # seconds before the server's deadline at which a cell is interrupted: that takes a while too
 
 
 class REPLEnvironment(Environment[REPLAction, REPLObservation, REPLState]):
