@@ -20,6 +20,7 @@ from tests.full.envs.openspiel import test_contract as openspiel
 from tests.full.envs.textarena import test_contract as textarena
 from tests.full.stockfish import test_stockfish as stockfish
 
+_SANDBOX = frozenset({"metadata.sandbox"})  # in a container it is Landlock, as there bubblewrap cannot work
 pytestmark = pytest.mark.timeout(1800)  # the first test of an image builds it, and what it stands on
 
 
@@ -45,7 +46,7 @@ class TestStockfish(InContainers, stockfish.TestAgainstStockfish):
 
 class TestCoding(InContainers, coding.TestCoding):
     image = "coding"
-    ignore = frozenset({"metadata.sandbox"})  # in a container it is Landlock, as there bubblewrap cannot work
+    ignore = coding.TestCoding.ignore | _SANDBOX
 
 
 class TestConnect4(InContainers, connect4.TestConnect4):
@@ -74,6 +75,7 @@ class TestBlackjack(InContainers, openspiel.TestBlackjack):
 
 class TestREPL(InContainers, repl.TestREPL):
     image = "repl"
+    ignore = repl.TestREPL.ignore | _SANDBOX
 
 
 class TestSnake(InContainers, snake.TestSnake):
