@@ -13,6 +13,7 @@ _FIRST_PAUSE = 0.02  # seconds
 _LONGEST_PAUSE = 0.5
 _PAUSE_SHARE = 0.1  # of the time waited so far: what is noticed too late then costs at most so much more
 _LONGEST_ATTEMPT = 2.0
+_TELLING_ATTEMPT = 0.5  # one that the deadline cuts shorter says little of the server
 
 
 def wait_until_ready(endpoint: Endpoint, *, timeout: float, ended: Callable[[float], bool]) -> str | None:
@@ -25,13 +26,16 @@ def wait_until_ready(endpoint: Endpoint, *, timeout: float, ended: Callable[[flo
             for good, and False if it still runs after so long.
 
     Returns:
-        ``None`` when the server is ready, else what the last attempt met, for a message.
+        ``None`` when the server is ready, else what the last telling attempt met, for a message.
     """
     begin = time.monotonic()
     deadline = begin + timeout
+    problem: str | None = None
     while True:
         left = deadline - time.monotonic()
-        problem = probe(endpoint, max(min(left, _LONGEST_ATTEMPT), 0.001))
+        met = probe(endpoint, max(min(left, _LONGEST_ATTEMPT), 0.001))
+        if met is None or problem is None or left >= _TELLING_ATTEMPT:
+            problem = met
         now = time.monotonic()
         left = deadline - now
         pause = min(max(_FIRST_PAUSE, _PAUSE_SHARE * (now - begin)), _LONGEST_PAUSE)
