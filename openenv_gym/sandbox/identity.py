@@ -9,13 +9,11 @@ from __future__ import annotations
 import os
 import random
 import socket
-import time
 from pathlib import Path
 
 from openenv_gym.errors import SandboxError
 
 _RANGE = range(40_000, 60_000)
-_COUNT_VALID_FOR = 1.0
 
 
 class Identity:
@@ -79,27 +77,3 @@ def _take() -> Identity:
             continue
         return Identity(uid, uid, holder)
     raise SandboxError(f"all {len(_RANGE)} user ids for sandboxes are taken; close some sandboxes")
-
-
-_counted_at = float("-inf")
-_counted = 0
-
-
-def tasks_of_this_user() -> int:
-    """How many processes and threads this process's user has, at most a second ago.
-
-    The kernel's limit counts them all when a sandbox shares its owner's user.
-    """
-    global _counted, _counted_at
-    if time.monotonic() - _counted_at > _COUNT_VALID_FOR:
-        uid = os.geteuid()
-        total = 0
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    status = (entry / "task").stat()
-                except OSError:
-                    continue  # it has ended
-                total += status.st_nlink - 2 if status.st_uid == uid else 0
-        _counted, _counted_at = total, time.monotonic()
-    return _counted

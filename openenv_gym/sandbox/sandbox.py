@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from openenv_gym.errors import ClosedError, SandboxError, UsageError
-from openenv_gym.sandbox.identity import tasks_of_this_user
 from openenv_gym.sandbox.inside.frames import FrameError, receive_frame, send_frame
 from openenv_gym.sandbox.launcher import MAX_BODY, Helper, Mechanism
 from openenv_gym.sandbox.process import SandboxProcess
@@ -252,14 +251,7 @@ class Sandbox:
             "cwd": self.path_inside(cwd or self.spec.workdir),
             "environ": variables,
             "limits": allowed,
-            "processes": limits.processes + self._processes_besides(),
         }
-
-    def _processes_besides(self) -> int:
-        """What else the kernel counts against the programs' process limit."""
-        if self.mechanism == "bubblewrap" or self._helper.identity.own:
-            return 2  # the helper and the process that it keeps ready
-        return tasks_of_this_user()
 
     def _ask_about(self, pid: int, operation: str) -> tuple[int | None, str | None]:
         """A long-lived program's exit code and the limit that it broke, each None where there is none."""

@@ -33,14 +33,18 @@ class Child:
         os.close(orders)
         os.close(report)
 
-    def execute(self, request: dict[str, Any]) -> None:
+    def execute(self, request: dict[str, Any], processes: int) -> None:
         """Become the program of ``request``; returns once it runs.
+
+        Args:
+            request: What to run, where, and its limits.
+            processes: How many tasks its user may have, see `rlimits.apply`.
 
         Raises:
             OSError: What the child met on the way; it has ended and is reaped.
         """
         with os.fdopen(self._orders, "wb", buffering=0) as file:
-            file.write(json.dumps(request).encode())
+            file.write(json.dumps({**request, "processes": processes}).encode())
         message = bytearray()
         while chunk := os.read(self._report, 4096):
             message += chunk

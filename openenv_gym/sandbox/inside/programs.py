@@ -12,6 +12,7 @@ from typing import Any
 
 from openenv_gym.sandbox.inside.child import Child
 from openenv_gym.sandbox.inside.exchange import Exchange
+from openenv_gym.sandbox.inside.task_count import TaskCount
 from openenv_gym.sandbox.inside.usage import DiskUsage, memory_over
 
 _TICK = 0.1
@@ -44,6 +45,7 @@ class Programs:
         self._connection = connection
         self._disk = DiskUsage(folders)
         self._alone = alone
+        self._tasks_of_user = TaskCount()
         self._sees_processes = sees_processes
         self._before_exec = before_exec
         self._long_lived: dict[int, _LongLived] = {}
@@ -58,11 +60,12 @@ class Programs:
             OwnerGone: Nobody waits for the result any more; everything it started is dead.
         """
         limits = request["limits"]
+        processes = self._process_limit(limits)
         started = time.monotonic()
         spare = self._spare or _Spare(self._before_exec)
         self._spare = None
         try:
-            spare.child.execute(request)
+            spare.child.execute(request, processes)
         except OSError:
             spare.close()
             raise
@@ -99,8 +102,9 @@ class Programs:
             OSError: The program cannot be started.
         """
         self._drop_spare()
+        processes = self._process_limit(request["limits"])
         child = Child(descriptors, self._before_exec)
-        child.execute(request)
+        child.execute(request, processes)
         pid = child.pid
         self._living.add(pid)
         deadline = time.monotonic() + request["limits"]["wall_seconds"]
@@ -170,6 +174,11 @@ class Programs:
                 return "output_bytes"
             if program in ready:
                 return None
+
+    def _process_limit(self, limits: dict[str, Any]) -> int:
+        # Besides the program's own the kernel counts this process and the spare, or all of a shared user's.
+        besides = 2 if self._alone else self._tasks_of_user.get()
+        return int(limits["processes"]) + besides
 
     def _over(self, limits: dict[str, Any]) -> str | None:
         if self._disk.over(limits["disk_bytes"], running=True):
