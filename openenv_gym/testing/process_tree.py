@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,14 +25,28 @@ class Usage(NamedTuple):
         return all(held <= limit for held, limit in zip(self, allowed, strict=True))
 
 
+def children(pid: int) -> set[int]:
+    """The processes that one has started, or taken in, and has not reaped; none of one that has ended."""
+    found: set[int] = set()
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    except (FileNotFoundError, ProcessLookupError):
+        return found
+    for thread in threads:
+        # The children of a thread that has just ended are another one's now.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found.update(map(int, (thread / "children").read_text().split()))
+    return found
+
+
 def descendants(pid: int) -> set[int]:
     """The process's children, their children, and so on; those that end meanwhile may be missing."""
     found: set[int] = set()
     parents = [pid]
     while parents:
-        children = set(_children(parents.pop())) - found
-        found |= children
-        parents.extend(children)
+        new = children(parents.pop()) - found
+        found |= new
+        parents.extend(new)
     return found
 
 
@@ -52,14 +66,6 @@ def usage(pid: int) -> Usage:
 def living(pids: set[int]) -> set[int]:
     """Which of the processes exist, zombies aside."""
     return {pid for pid in pids if _state(pid) not in (None, "Z")}
-
-
-def _children(pid: int) -> Iterator[int]:
-    try:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            yield from map(int, (task / "children").read_text().split())
-    except (FileNotFoundError, ProcessLookupError):
-        return
 
 
 def _entries(folder: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +16,7 @@ import pytest
 from openenv_gym.server.definition import define
 from openenv_gym.server.executors import Executor, Runaways, make_executor
 from openenv_gym.server.executors.loop_thread import environment_loop
+from openenv_gym.testing import process_tree
 from tests.server import battery
 
 Make = Callable[..., Executor]
@@ -58,8 +60,7 @@ def _open_things() -> set[str]:
     files = {f"file {fd.name} {_target(fd)}" for fd in Path("/proc/self/fd").iterdir()}
     files = {file for file in files if not file.endswith("/fd")}
     threads = {f"thread {thread.ident} {thread.name}" for thread in threading.enumerate()}
-    children = Path("/proc/self/task").glob("*/children")
-    processes = {f"process {pid}" for file in children for pid in file.read_text().split()}
+    processes = {f"process {pid}" for pid in process_tree.children(os.getpid())}
     return files | threads | processes
 
 

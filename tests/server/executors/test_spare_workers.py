@@ -14,6 +14,7 @@ import pytest
 from openenv_gym.errors import EnvironmentFailedError
 from openenv_gym.server.definition import define
 from openenv_gym.server.executors import Executor, Runaways, SpareWorkers, make_executor
+from openenv_gym.testing import process_tree
 from tests.server import battery
 from tests.server.executors.conftest import until
 from tests.server.executors.test_every_execution import step
@@ -109,9 +110,7 @@ async def _pid(executor: Executor) -> int:
 
 def _children() -> set[int]:
     """Worker processes of this one that run; other tests' servers and sandboxes are children too."""
-    files = Path("/proc/self/task").glob("*/children")
-    pids = {int(pid) for file in files for pid in file.read_text().split()}
-    return {pid for pid in pids if _is_worker(pid)}
+    return {pid for pid in process_tree.children(os.getpid()) if _is_worker(pid)}
 
 
 def _is_worker(pid: int) -> bool:
