@@ -8,13 +8,14 @@ from coding_env import CodeAction, CodingEnv
 from openenv_gym.providers.docker import DockerProvider
 from openenv_gym.providers.endpoint import ServerSpec
 from tests.docker.inside import Inside
+from tests.server.talk import wait_until
 
 # More than a session may have by itself, and fewer than a container.
 CROWD = """
-import threading, time
+import pathlib, threading, time
 for _ in range(400):
     threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
-print("crowded", flush=True)
+pathlib.Path("/tmp/crowded").touch()
 time.sleep(600)
 """
 STARTS_A_PROGRAM = "import subprocess; print(subprocess.run(['true']).returncode)"
@@ -27,8 +28,8 @@ def test_a_crowded_container_takes_no_processes_from_its_neighbours_sessions(
     try:
         crowded.start(ServerSpec(image=coding_image, name="coding"))
         container = Inside(docker_client, crowded.name).container
-        _, output = container.exec_run(["python", "-I", "-c", CROWD], stream=True)
-        assert next(output) == b"crowded\n"
+        container.exec_run(["python", "-I", "-c", CROWD], detach=True)
+        wait_until(lambda: container.exec_run(["test", "-e", "/tmp/crowded"]).exit_code == 0)
         endpoint = server.start(ServerSpec(image=coding_image, name="coding"))
         with CodingEnv(base_url=endpoint.base_url, token=endpoint.token).sync() as client:
             client.reset()
