@@ -16,6 +16,9 @@ from openenv_gym.sandbox.inside.task_count import TaskCount
 from openenv_gym.sandbox.inside.usage import DiskUsage, memory_over
 
 _TICK = 0.1
+# Tasks that others of a shared user, in whatever container, may start while a long-lived program lives, whose
+# limit counts them and is set once. The container's own limit is above that.
+_LATER_NEIGHBOURS = 256
 
 
 class OwnerGone(Exception):
@@ -103,6 +106,8 @@ class Programs:
         """
         self._drop_spare()
         processes = self._process_limit(request["limits"])
+        if not self._alone:
+            processes += _LATER_NEIGHBOURS
         child = Child(descriptors, self._before_exec)
         child.execute(request, processes)
         pid = child.pid
