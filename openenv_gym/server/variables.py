@@ -55,9 +55,12 @@ class Variables:
             raise UsageError(f"{name}={text!r}: expected a number {bounds}")
         return number
 
-    def count(self, name: str, default: int, *, least: int | None = None) -> int:
-        """A number, as `number` reads it, without what is behind its point."""
-        return int(self.number(name, default, least=least))
+    def count(self, name: str, default: int, *, least: int = 1) -> int:
+        """A whole number of at least ``least``; ``1e9`` is one, too."""
+        number = self.number(name, default, least=least)
+        if number % 1:
+            raise UsageError(f"{name}={self.word(name)!r}: expected a whole number")
+        return int(number)
 
     def flag(self, name: str, default: bool) -> bool:
         """True or false, in the usual ways to write them."""

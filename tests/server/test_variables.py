@@ -45,6 +45,13 @@ def test_a_number_out_of_bounds_is_named(value: str, bounds: dict[str, Any]):
         Variables({"X": value}).number("X", 1.0, **bounds)
 
 
+@pytest.mark.parametrize("value", ["0", "0.5", "2.5", "-1"])
+def test_a_count_is_whole_and_not_nothing(value: str):
+    with pytest.raises(UsageError, match=rf"X='{value}': expected a (whole )?number"):
+        Variables({"X": value}).count("X", 7)
+    assert Variables({"X": "1e9"}).count("X", 7) == 10**9
+
+
 @pytest.mark.parametrize(("value", "expected"), [("0", 0), ("10", 10), ("2.5", 2.5)])
 def test_bounds_are_part_of_what_they_bound(value: str, expected: float):
     assert Variables({"X": value}).number("X", 1.0, least=0, most=10) == expected
